@@ -1,0 +1,247 @@
+"""The settings: one typed tree, defaults < YAML file < environment (`RANDOMCHAT_CHAT__MESSAGE__MAX_BYTES`) < flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "RANDOMCHAT_"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """The settings can't be used; the message is one line that names the key."""
+
+
+class Section(BaseModel):
+    """A part of the tree."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is written.")
+    format: Literal["text", "json"] = Field("text", description="For people, or one JSON object a line.")
+
+
+class AdminSettings(Section):
+    """Health and metrics, on an address of their own."""
+
+    host: str = Field("127.0.0.1", description="Where `/livez`, `/readyz` and `/metrics` listen. Keep it private.")
+    port: Port = Field(0, description="0 takes a free port; the start-up text says which.")
+
+
+class LimitSettings(Section):
+    """Limits that protect the service from its users. Sizes and the cut of misbehaving sockets (4508) are always on."""
+
+    enabled: bool = Field(True, description="Turns every rate and count limit off where false: for load tests only.")
+    accounts_per_hour: PositiveInt = Field(100, description="New accounts an hour and address (IPv6: and /64 network).")
+    sockets_per_user: PositiveInt = Field(5, description="Chat sockets of one user; one more closes the oldest with 4509.")
+    connections: PositiveInt = Field(20_000, description="Connections of one process; more are refused before any work.")
+
+
+class UserSettings(Section):
+    """Accounts and sessions."""
+
+    name_max_chars: PositiveInt = Field(15, description="Longest name, in code points after trimming.")
+    session_days: PositiveFloat = Field(30, description="How long a session lives.")
+
+
+class WideningSettings(Section):
+    """How a search asks for less the longer it lasts."""
+
+    common_interest_s: float = Field(5, ge=0, description="Seconds for which a person with interests waits for one in common.")
+    same_language_s: float = Field(10, ge=0, description="Seconds for which a person with a language waits for the same one.")
+
+
+class MatchSettings(Section):
+    """The search for a partner."""
+
+    widening: WideningSettings = Field(default_factory=lambda: WideningSettings())
+    recent_partners: int = Field(10, ge=0, description="How many of the last partners are not matched again.")
+    recent_partners_hours: PositiveFloat = Field(24, description="For how long they are not.")
+    result_ttl_s: PositiveFloat = Field(60, description="How long a result waits for a person who lost the socket.")
+    waiting_every_s: PositiveFloat = Field(5, description="Seconds between two frames that say: still waiting.")
+
+
+class MessageSettings(Section):
+    """One message, and how many."""
+
+    max_bytes: PositiveInt = Field(4096, description="Longest text, in bytes of UTF-8.")
+    per_second: PositiveFloat = Field(20, description="Messages a second and socket, sustained.")
+    burst: PositiveInt = Field(60, description="Messages of a socket that may come at once.")
+
+
+class TokenSettings(Section):
+    """The credential of one member for one channel."""
+
+    ttl_hours: PositiveFloat = Field(24, description="How long a channel token is good.")
+
+
+class PresenceSettings(Section):
+    """When a member counts as gone."""
+
+    clean_grace_s: float = Field(2, ge=0, description="From the clean close of the last socket to `offline`.")
+    broken_grace_s: float = Field(15, ge=0, description="From the break of the last socket to `offline`.")
+    typing_s: PositiveFloat = Field(6, description="After this time without a sign the server ends a member's typing.")
+
+
+class SweepSettings(Section):
+    """The safety net of delivery: how often a channel with live sockets is read again."""
+
+    every_s: PositiveFloat = Field(60, description="At the latest.")
+    quiet_s: PositiveFloat = Field(20, description="After the last traffic.")
+    margin_s: PositiveFloat = Field(30, description="How far a sweep reaches back behind the last one.")
+    reads_per_second: PositiveInt = Field(500, description="Most reads a second of one node.")
+
+
+class ChatSettings(Section):
+    """Messages, their delivery and their sockets."""
+
+    message: MessageSettings = Field(default_factory=lambda: MessageSettings())
+    token: TokenSettings = Field(default_factory=lambda: TokenSettings())
+    presence: PresenceSettings = Field(default_factory=lambda: PresenceSettings())
+    sweep: SweepSettings = Field(default_factory=lambda: SweepSettings())
+    max_messages: PositiveInt = Field(5000, description="About how many messages a channel holds.")
+    page: PositiveInt = Field(5200, description="Messages of a history page where the client names no limit.")
+    outbound_max_bytes: PositiveInt = Field(1 << 20, description="Bytes that may wait for one socket before 4008.")
+    beat_every_s: PositiveFloat = Field(20, description="Seconds between WebSocket pings; no answer in as long ends the socket.")
+
+
+class RetentionSettings(Section):
+    """How long things are kept."""
+
+    days: PositiveFloat = Field(7, description="Messages, closed channels, and accounts without a live session.")
+    every_s: PositiveFloat = Field(3600, description="Seconds between two runs of the job that removes what is older.")
+
+
+class Settings(BaseSettings):
+    """All settings of a process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    host: str = Field("127.0.0.1", description="The address that people's browsers reach.")
+    port: Port = Field(8080, description="0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="The folder of the database and of the secrets.")
+    public_url: str = Field("", description="The address in people's browsers, where a proxy stands before it: https://chat.example.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list, description="Host names that are served, besides localhost, the bound address and `public_url`'s."
+    )
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="Origins of other sites whose pages may use this server, e.g. https://school.example."
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list, description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
+    log: LogSettings = Field(default_factory=lambda: LogSettings())
+    admin: AdminSettings = Field(default_factory=lambda: AdminSettings())
+    limits: LimitSettings = Field(default_factory=lambda: LimitSettings())
+    user: UserSettings = Field(default_factory=lambda: UserSettings())
+    match: MatchSettings = Field(default_factory=lambda: MatchSettings())
+    chat: ChatSettings = Field(default_factory=lambda: ChatSettings())
+    retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings())
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query):
+            raise ValueError("must look like https://chat.example, without a path")
+        return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: list[str]) -> list[str]:
+        for entry in value:
+            network_of(entry)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings)
+
+
+def network_of(text: str) -> IPv4Network | IPv6Network:
+    """The network that an address or a network in CIDR form names; `ValueError` where it is neither."""
+    return ip_network(text, strict=False)
+
+
+def load_settings(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings from their sources.
+
+    `file`: a YAML file. `flags`: what the command line says, as a nested mapping; None values count as not given.
+    Raises `SettingsError` with one line that names the key.
+    """
+    _refuse_unknown_variables()
+    try:
+        from_env = Settings().model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where="environment")) from error
+    tree = _merge(_read_yaml(file) if file else {}, from_env)
+    tree = _merge(tree, {key: value for key, value in (flags or {}).items() if value is not None})
+    try:
+        return Settings(**tree)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where=str(file) if file else "settings")) from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise SettingsError(f"{file}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{file}: must hold keys and values, such as `port: 8080`")
+    return tree
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable is an error too; pydantic-settings looks only for the names that it knows."""
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.upper().startswith(ENV_PREFIX):
+            first = variable.upper().removeprefix(ENV_PREFIX).split("__")[0]
+            if first not in known:
+                raise SettingsError(f"environment: {variable}: there is no such setting")
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{where}: {key}: {reason}"

@@ -1,0 +1,1 @@
+"""Technical ports and their adapters. Nothing here knows what a chat is."""

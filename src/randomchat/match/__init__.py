@@ -1,0 +1,1 @@
+"""Pairs people who wait."""
