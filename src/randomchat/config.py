@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "RANDOMCHAT_"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -67,7 +67,7 @@ class WideningSettings(Section):
 class MatchSettings(Section):
     """The search for a partner."""
 
-    widening: WideningSettings = Field(default_factory=lambda: WideningSettings())
+    widening: WideningSettings = Field(default_factory=WideningSettings)
     recent_partners: int = Field(10, ge=0, description="How many of the last partners are not matched again.")
     recent_partners_hours: PositiveFloat = Field(24, description="For how long they are not.")
     result_ttl_s: PositiveFloat = Field(60, description="How long a result waits for a person who lost the socket.")
@@ -108,10 +108,10 @@ class SweepSettings(Section):
 class ChatSettings(Section):
     """Messages, their delivery and their sockets."""
 
-    message: MessageSettings = Field(default_factory=lambda: MessageSettings())
-    token: TokenSettings = Field(default_factory=lambda: TokenSettings())
-    presence: PresenceSettings = Field(default_factory=lambda: PresenceSettings())
-    sweep: SweepSettings = Field(default_factory=lambda: SweepSettings())
+    message: MessageSettings = Field(default_factory=MessageSettings)
+    token: TokenSettings = Field(default_factory=TokenSettings)
+    presence: PresenceSettings = Field(default_factory=PresenceSettings)
+    sweep: SweepSettings = Field(default_factory=SweepSettings)
     max_messages: PositiveInt = Field(5000, description="About how many messages a channel holds.")
     page: PositiveInt = Field(5200, description="Messages of a history page where the client names no limit.")
     outbound_max_bytes: PositiveInt = Field(1 << 20, description="Bytes that may wait for one socket before 4008.")
@@ -135,7 +135,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address that people's browsers reach.")
     port: Port = Field(8080, description="0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="The folder of the database and of the secrets.")
-    public_url: str = Field("", description="The address in people's browsers, where a proxy stands before it: https://chat.example.")
+    public_url: str = Field(
+        "", description="The address in people's browsers, where a proxy stands before it: https://chat.example."
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names that are served, besides localhost, the bound address and `public_url`'s."
     )
@@ -145,13 +147,13 @@ class Settings(BaseSettings):
     trusted_proxies: list[str] = Field(
         default_factory=list, description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
-    log: LogSettings = Field(default_factory=lambda: LogSettings())
-    admin: AdminSettings = Field(default_factory=lambda: AdminSettings())
-    limits: LimitSettings = Field(default_factory=lambda: LimitSettings())
-    user: UserSettings = Field(default_factory=lambda: UserSettings())
-    match: MatchSettings = Field(default_factory=lambda: MatchSettings())
-    chat: ChatSettings = Field(default_factory=lambda: ChatSettings())
-    retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings())
+    log: LogSettings = Field(default_factory=LogSettings)
+    admin: AdminSettings = Field(default_factory=AdminSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    user: UserSettings = Field(default_factory=UserSettings)
+    match: MatchSettings = Field(default_factory=MatchSettings)
+    chat: ChatSettings = Field(default_factory=ChatSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @field_validator("public_url")
     @classmethod
@@ -167,17 +169,6 @@ class Settings(BaseSettings):
         for entry in value:
             network_of(entry)
         return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings)
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:

@@ -35,7 +35,7 @@ class Member:
     """
 
     user_id: UserId
-    seen_id: MessageId = MessageId(0)
+    seen_id: MessageId = MessageId(0)  # noqa: RUF009 - a plain number
     joined_at_ms: int | None = None
     revoked_before_ms: int = 0
 

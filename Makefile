@@ -1,0 +1,63 @@
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench chaos openapi lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8080
+DATA_DIR ?= data
+MINUTES ?= 5
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/run .venv/dev ## Set everything up: the product, the tools of its tests, a browser for them
+
+run: .venv/run ## Serve the chat on http://localhost:8080 (PORT=, DATA_DIR=)
+	@exec $(BIN)/randomchat up --port $(PORT) --data-dir $(DATA_DIR)
+
+test: .venv/dev ## Run every test that this machine can run
+	@$(BIN)/python -m pytest
+
+check: .venv/dev ## Check format, lint, types and the borders between packages
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/dev ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/dev ## Measure cost, latency, memory and matching
+	@$(BIN)/python -m benchmarks
+
+chaos: .venv/dev ## Kill the server under load, again and again, and judge what clients saw (MINUTES=)
+	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)
+
+openapi: .venv/run ## Write the OpenAPI documents anew from the code
+	@for service in user match chat web; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
+
+lock: ## Pin the dependencies anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group build pyproject.toml -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## Remove everything that was built or installed here; the data folder stays
+	rm -rf .venv .cache dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt pyproject.toml | .venv/bin/python
+	@echo "Installing randomchat (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	@echo "Installing the tools for tests (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@sh tests/install-browser.sh
+	@touch $@
