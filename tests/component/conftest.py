@@ -1,0 +1,44 @@
+"""One service over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+
+ServeApp = Callable[[Any], Awaitable[str]]
+
+
+class StartedServer(uvicorn.Server):
+    """A server that says when it can be asked."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        self.start_ended = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.start_ended.set()
+
+
+@pytest.fixture
+async def serve_app() -> AsyncIterator[ServeApp]:
+    """Serve an ASGI app on a free port until the test ends; the answer is its address, `http://127.0.0.1:<port>`."""
+    running: list[tuple[StartedServer, asyncio.Task[None]]] = []
+
+    async def serve(app: Any) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = StartedServer(app)
+        running.append((server, asyncio.create_task(server.serve(sockets=[listener]))))
+        await server.start_ended.wait()
+        assert server.started
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, task in running:
+        server.should_exit = True
+        await task
