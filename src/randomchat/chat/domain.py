@@ -8,8 +8,11 @@ import msgspec
 
 from randomchat.ids import ChannelId, MessageId, UserId, time_ms_of
 
-TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
-"""The events of a frame. Only text and file are stored."""
+
+class Event:
+    """The events of a frame. Only text and file are stored."""
+
+    TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -1,0 +1,150 @@
+"""The REST routes of the chat service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, FastAPI, Query, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from randomchat.chat import frames
+from randomchat.chat.access import Access
+from randomchat.chat.domain import Channel
+from randomchat.chat.frames import Frame
+from randomchat.chat.service import ChatService
+from randomchat.chat.tokens import Claims
+from randomchat.chat.websocket import PATH
+from randomchat.config import ChatSettings
+from randomchat.errors import Conflict, Forbidden, InvalidInput, RandomchatError, Unauthorized
+from randomchat.ids import MessageId, UserId, parse_id
+from randomchat.infra.http_app import create_api
+
+HISTORY_MAX = 5000
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A channel token."))]
+
+
+class UserIds(BaseModel):
+    """Some of the members."""
+
+    user_ids: list[str]
+
+
+class AccessToken(BaseModel):
+    """A channel token."""
+
+    access_token: str
+
+
+class FrameBody(BaseModel):
+    """A stored message, as on the socket. `time`: Unix milliseconds. `client_id`: only where its sender gave one."""
+
+    message_id: str
+    event: int
+    user_id: str
+    payload: str
+    seen: bool
+    time: int
+    client_id: str | None = None
+
+
+class History(BaseModel):
+    """A page of messages, newest first. `next_ps`: the `ps` of the next page, "" at the end."""
+
+    next_ps: str
+    messages: list[FrameBody]
+
+
+class _HistoryPage(msgspec.Struct):
+    """The same, written without a detour over pydantic: a page holds thousands of frames."""
+
+    next_ps: str
+    messages: list[Frame]
+
+
+def create_rest(service: ChatService, access: Access, settings: ChatSettings) -> FastAPI:
+    """The routes below `/api/chat`."""
+    api = create_api("chat", "Conversations: members, history and their end. The socket itself is at GET /api/chat (WebSocket).")
+
+    async def admit(credentials: Bearer) -> tuple[Claims, Channel]:
+        return await access.admit(_token(credentials))
+
+    Admitted = Annotated[tuple[Claims, Channel], Depends(admit)]  # noqa: N806 - a type
+
+    @api.get(PATH, status_code=101, responses={101: {"description": "The chat socket."}})
+    async def open_socket() -> None:
+        """Upgrade to the chat socket. Without an upgrade there is nothing here."""
+        raise RandomchatError(code="upgrade_required")
+
+    @api.get(f"{PATH}/users")
+    async def list_members(admitted: Admitted) -> UserIds:
+        """List the members of the channel."""
+        _, channel = admitted
+        return UserIds(user_ids=[str(member.user_id) for member in channel.members])
+
+    @api.get(f"{PATH}/users/online")
+    async def list_online(admitted: Admitted) -> UserIds:
+        """List the members with a live socket on any node."""
+        _, channel = admitted
+        return UserIds(user_ids=[str(user_id) for user_id in await service.list_online(channel)])
+
+    @api.get(f"{PATH}/channel/messages", response_model=History)
+    async def read_history(
+        admitted: Admitted,
+        ps: Annotated[str, Query(description="Where the page begins: the `next_ps` of the one before.")] = "",
+        limit: Annotated[int | None, Query(ge=1, le=HISTORY_MAX, description="Messages of a page.")] = None,
+    ) -> Response:
+        """Read the conversation, newest first."""
+        _, channel = admitted
+        page = await service.read_history(channel, _before(ps), limit or settings.page)
+        next_ps = "" if page.next_before is None else str(page.next_before)
+        return Response(frames.encode(_HistoryPage(next_ps, page.frames)), media_type="application/json")
+
+    @api.delete(f"{PATH}/channel", status_code=204)
+    async def close_channel(
+        credentials: Bearer,
+        delby: Annotated[str | None, Query(description="The caller's own id.")] = None,
+    ) -> None:
+        """End the conversation for both. Again by the same member: the same answer."""
+        claims, channel = await access.admit(_token(credentials), closed_by_holder_too=True)
+        if delby is not None and parse_id(delby) != claims.user_id:
+            raise Forbidden("delby: must be the caller.")
+        await _close(service, channel, claims.user_id)
+
+    @api.post(f"{PATH}/token")
+    async def renew_token(admitted: Admitted) -> AccessToken:
+        """Get a fresh token for the same channel."""
+        claims, channel = admitted
+        return AccessToken(access_token=service.renew_token(channel.id, claims.user_id))
+
+    @api.api_route(f"{PATH}/forwardauth", methods=["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"], include_in_schema=False)
+    @api.get(f"{PATH}/forwardauth")
+    async def forward_auth(admitted: Admitted, response: Response) -> None:
+        """Say whether a token is good, for a proxy's forward authentication; the channel's id is in X-Channel-Id."""
+        _, channel = admitted
+        response.headers["X-Channel-Id"] = str(channel.id)
+
+    return api
+
+
+async def _close(service: ChatService, channel: Channel, closed_by: UserId) -> None:
+    try:
+        await service.close_channel(channel, closed_by)
+    except Conflict:  # the other member was first
+        raise Unauthorized("This conversation has ended.") from None
+
+
+def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
+    if credentials is None:
+        raise Unauthorized
+    return credentials.credentials
+
+
+def _before(ps: str) -> MessageId | None:
+    if not ps:
+        return None
+    number = parse_id(ps)
+    if number is None:
+        raise InvalidInput("ps: must be the next_ps of an earlier page.")
+    return MessageId(number)

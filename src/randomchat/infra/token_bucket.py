@@ -1,0 +1,22 @@
+"""A rate of one connection, counted in this process."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Lets `burst` events pass at once, and `per_second` of them in the long run."""
+
+    __slots__ = ("_at_s", "_burst", "_per_second", "_tokens")
+
+    def __init__(self, per_second: float, burst: float, now_s: float) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._tokens, self._at_s = burst, now_s
+
+    def take(self, now_s: float) -> float:
+        """Take one token: 0.0 where there was one, else the seconds until there will be one, and nothing is taken."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_second)
+        self._at_s = now_s
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._per_second
