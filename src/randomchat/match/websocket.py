@@ -1,0 +1,177 @@
+"""`GET /api/match`: the socket on which a person waits, on bare ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from randomchat.clock import Clock
+from randomchat.errors import NotFound, RandomchatError, Unauthorized, Unavailable
+from randomchat.ids import UserId
+from randomchat.infra.session_cookie import read_session_cookie
+from randomchat.infra.token_bucket import TokenBucket
+from randomchat.infra.websocket import Incoming, SocketTransport, accept, refuse_upgrade, transport_of
+from randomchat.interfaces.chat import ChatApi
+from randomchat.interfaces.user import UserApi
+from randomchat.match.results import Result
+from randomchat.match.searches import Search
+from randomchat.match.service import MatchService
+from randomchat.match.tickets import Wish, parse_wish
+
+PATH = "/api/match"
+CLOSE_DONE, CLOSE_TROUBLE, CLOSE_SIGNED_OUT, CLOSE_MISBEHAVING = 1000, 4012, 4501, 4508
+IGNORED_PER_SECOND, IGNORED_BURST = 2.0, 20
+"""Frames of a client mean nothing here; one that sends more than this is cut off."""
+
+_log = structlog.get_logger(__name__)
+
+
+class WaitingFrame(msgspec.Struct, frozen=True, gc=False):
+    """Sent at once and every few seconds. Old clients act on any frame in which both ids are non-empty."""
+
+    waited_ms: int
+    access_token: str = ""
+    channel_id: str = ""
+    status: str = "waiting"
+
+
+class MatchedFrame(msgspec.Struct, frozen=True, gc=False):
+    """Sent once, before the socket is closed with 1000."""
+
+    access_token: str
+    channel_id: str
+    common_interests: tuple[str, ...]
+    status: str = "matched"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Who waits on a socket, and for whom."""
+
+    user_id: UserId
+    session_token: str
+    wish: Wish
+
+
+class MatchEndpoint:
+    """Decides which upgrades come in; refusals are answered in HTTP."""
+
+    def __init__(self, users: UserApi, chat: ChatApi, service: MatchService, clock: Clock, waiting_every_s: float) -> None:
+        self._users = users
+        self._chat = chat
+        self._service = service
+        self._clock = clock
+        self._waiting_every_s = waiting_every_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            waiter = await self._admit(scope)
+        except RandomchatError as refusal:
+            await refuse_upgrade(scope, receive, send, refusal)
+            return
+        await accept(receive, send)
+        tab = _Tab(waiter, transport_of(scope), self._users, self._chat, self._service, self._waiting_every_s)
+        await tab.serve(Incoming(receive), TokenBucket(IGNORED_PER_SECOND, IGNORED_BURST, self._clock.boot_s()), self._clock)
+
+    async def _admit(self, scope: Scope) -> Waiter:
+        if scope["path"] != PATH:
+            raise NotFound
+        self._service.admit()
+        session_token = read_session_cookie(scope)
+        account = await self._users.authenticate(session_token)
+        return Waiter(account.id, session_token, parse_wish(scope["query_string"]))
+
+
+class _Tab:
+    """One socket, from its upgrade to its end."""
+
+    def __init__(
+        self,
+        waiter: Waiter,
+        transport: SocketTransport,
+        users: UserApi,
+        chat: ChatApi,
+        service: MatchService,
+        waiting_every_s: float,
+    ) -> None:
+        self._waiter = waiter
+        self._transport = transport
+        self._users = users
+        self._chat = chat
+        self._service = service
+        self._waiting_every_s = waiting_every_s
+        self._result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._transport.closed
+
+    def matched(self, result: Result) -> None:
+        if not self._result.done():
+            self._result.set_result(result)
+
+    def close(self, code: int) -> None:
+        self._transport.close(code)
+
+    async def serve(self, incoming: Incoming, patience: TokenBucket, clock: Clock) -> None:
+        """Wait with the person until the socket ends."""
+        waiting = asyncio.create_task(self._wait())
+        try:
+            async for _ in incoming:
+                if patience.take(clock.boot_s()):
+                    self.close(CLOSE_MISBEHAVING)
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        try:
+            await self._wait_for_partner()
+        except Exception:
+            _log.exception("a waiting socket failed")
+            self.close(CLOSE_TROUBLE)
+
+    async def _wait_for_partner(self) -> None:
+        while self.is_alive:
+            search = self._service.join(self._waiter.user_id, self._waiter.wish, self)
+            try:
+                result = await self._wait_in(search)
+            finally:
+                self._service.part(search, self)
+            if result is not None:
+                await self._deliver(result)
+            self._result = asyncio.get_running_loop().create_future()
+
+    async def _wait_in(self, search: Search) -> Result | None:
+        while self.is_alive:
+            self._transport.send_text(msgspec.json.encode(WaitingFrame(self._service.waited_ms(search))))
+            await asyncio.wait((self._result,), timeout=self._waiting_every_s)
+            if self._result.done():
+                return self._result.result()
+            await self._check_session()
+        return None
+
+    async def _check_session(self) -> None:
+        try:
+            await self._users.authenticate(self._waiter.session_token)
+        except (Unauthorized, NotFound):
+            self.close(CLOSE_SIGNED_OUT)
+        except Unavailable:
+            return
+
+    async def _deliver(self, result: Result) -> None:
+        """Give the result. Where the partner has left already, the socket stays, and the search begins anew."""
+        try:
+            token = await self._chat.issue_token(result.channel_id, self._waiter.user_id)
+        except NotFound:
+            return
+        except Unavailable:
+            self.close(CLOSE_TROUBLE)
+            return
+        frame = MatchedFrame(token, str(result.channel_id), result.common_interests)
+        self._transport.send_text(msgspec.json.encode(frame))
+        self.close(CLOSE_DONE)
