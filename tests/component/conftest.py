@@ -14,15 +14,20 @@ ServeApp = Callable[[Any], Awaitable[str]]
 
 
 class StartedServer(uvicorn.Server):
-    """A server that says when it can be asked."""
+    """A server that says when it can be asked, and stops at once where its own loop would look ten times a second."""
 
     def __init__(self, app: Any) -> None:
         super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         self.start_ended = asyncio.Event()
+        self.stop_asked = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.start_ended.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.stop_asked.wait()
 
 
 @pytest.fixture
@@ -40,5 +45,5 @@ async def serve_app() -> AsyncIterator[ServeApp]:
 
     yield serve
     for server, task in running:
-        server.should_exit = True
+        server.stop_asked.set()
         await task
