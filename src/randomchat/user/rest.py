@@ -25,7 +25,7 @@ class NewAccount(BaseModel):
     """What a person says when they come."""
 
     name: str = Field(
-        description="1 to 15 characters (the server's `user.name_max_chars`) after white space around it was taken off; no control "
+        description="1 to 15 characters (the server's `user.name_max_chars`), white space around it not counted; no control "
         "characters, none that change the direction of text, and at least one that can be seen.",
         json_schema_extra={"minLength": 1},
         examples=["Ada"],
