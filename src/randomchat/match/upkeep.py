@@ -117,8 +117,11 @@ class Upkeep:
         mark = search.mark
         channel_id = await self._chat.find_channel_of_ticket(search.ticket.id)
         if channel_id is not None:
-            await self._leave(search)
-            self._searches.finish(search, Result(search.ticket.id, channel_id, mark.common if mark else ()))
+            result = Result(search.ticket.id, channel_id, mark.common if mark else ())
+            with contextlib.suppress(Unavailable):  # only this node's tabs are told then; the place ends by itself
+                await self._results.put(search.ticket.user_id, result)
+                await self._queue.leave([search.ticket])
+            self._searches.finish(search, result)
             return
         search.mark = None
         if not search.over:

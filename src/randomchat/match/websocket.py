@@ -131,7 +131,7 @@ class _Tab:
     async def _wait(self) -> None:
         try:
             await self._wait_for_partner()
-        except Exception:
+        except Exception:  # noqa: BLE001 - a socket must never hang, whatever happened
             _log.exception("a waiting socket failed")
             self.close(CLOSE_TROUBLE)
 

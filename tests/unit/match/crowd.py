@@ -1,0 +1,219 @@
+"""People who look for partners on two match nodes, on simulated time, while much goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from prometheus_client import CollectorRegistry
+from tests.simulated_time import LoopClock
+
+from randomchat.config import Settings
+from randomchat.errors import Conflict, NotFound, Unavailable
+from randomchat.ids import ChannelId, NodeId, TicketId, UserId
+from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
+from randomchat.infra.node_memory import MemoryNodeLeases
+from randomchat.interfaces.chat import Membership, Seat
+from randomchat.interfaces.user import Account
+from randomchat.match.app import MatchApp, MatchPorts
+from randomchat.match.queue_memory import MemoryTicketQueue
+from randomchat.match.recent_memory import MemoryRecentPartners
+from randomchat.match.results import Result
+from randomchat.match.results_memory import MemoryResultStore
+from randomchat.match.searches import Search
+from randomchat.match.tickets import Ticket, Wish
+
+
+class AnyUser:
+    """`UserApi` in which every session lives, and belongs to the user whose id it is."""
+
+    async def authenticate(self, session_token: str) -> Account:
+        return Account(UserId(int(session_token)), "somebody", "")
+
+
+class ChannelStore:
+    """`ChatApi` that makes channels as its contract says, and in `trouble` fails in every way that the contract allows.
+
+    `conflicts`: pairs that were asked for although one of their tickets had a channel. Confirmation is there to prevent that.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self.trouble = False
+        self.channels: dict[ChannelId, tuple[Seat, Seat]] = {}
+        self.closed: set[ChannelId] = set()
+        self.joined: set[tuple[ChannelId, UserId]] = set()
+        self.conflicts = 0
+        self._by_ticket: dict[TicketId, ChannelId] = {}
+        self._random = random
+        self._clock = LoopClock()
+
+    async def create_channel(self, first: Seat, second: Seat, *, not_after_ms: int) -> ChannelId:
+        if not self.trouble:
+            return self._write(first, second, not_after_ms)
+        fate = self._random.random()
+        if fate < 0.1:
+            raise Unavailable
+        if fate < 0.2:  # the write is still under way when the caller is told that nobody knows
+            delay_s = self._random.uniform(0, 12)
+            asyncio.get_running_loop().call_later(delay_s, self._write_late, first, second, not_after_ms)
+            raise Unavailable
+        if fate < 0.4:
+            await asyncio.sleep(self._random.uniform(0, 20))
+        channel_id = self._write(first, second, not_after_ms)
+        if fate > 0.9:
+            raise Unavailable
+        return channel_id
+
+    async def find_channel_of_ticket(self, ticket_id: TicketId) -> ChannelId | None:
+        if self.trouble and self._random.random() < 0.2:
+            raise Unavailable
+        return self._by_ticket.get(ticket_id)
+
+    async def find_membership(self, channel_id: ChannelId, user_id: UserId) -> Membership | None:
+        if channel_id not in self.channels:
+            return None
+        return Membership(channel_id, user_id, channel_id not in self.closed, (channel_id, user_id) in self.joined)
+
+    async def issue_token(self, channel_id: ChannelId, user_id: UserId) -> str:
+        if channel_id in self.closed:
+            raise NotFound
+        return f"token of {user_id} for {channel_id}"
+
+    async def shares_channel(self, one: UserId, other: UserId) -> bool:
+        raise NotImplementedError
+
+    async def sign_out(self, user_id: UserId) -> None:
+        raise NotImplementedError
+
+    def _write(self, first: Seat, second: Seat, not_after_ms: int) -> ChannelId:
+        if self._clock.wall_ms() > not_after_ms:
+            raise Unavailable
+        known = {self._by_ticket.get(seat.ticket_id) for seat in (first, second)}
+        if known == {None}:
+            channel_id = ChannelId(len(self.channels) + 1)
+            self.channels[channel_id] = (first, second)
+            self._by_ticket[first.ticket_id] = self._by_ticket[second.ticket_id] = channel_id
+            return channel_id
+        if len(known) == 1:
+            return self._by_ticket[first.ticket_id]
+        self.conflicts += 1
+        raise Conflict
+
+    def _write_late(self, first: Seat, second: Seat, not_after_ms: int) -> None:
+        try:
+            self._write(first, second, not_after_ms)
+        except (Conflict, Unavailable):
+            return
+
+
+class FakeTab:
+    """A socket that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.is_alive = True
+        self.results: list[Result] = []
+        self.close_codes: list[int] = []
+
+    def matched(self, result: Result) -> None:
+        assert self.is_alive or not self.results
+        self.results.append(result)
+
+    def close(self, code: int) -> None:
+        self.is_alive = False
+        self.close_codes.append(code)
+
+
+@dataclass
+class Person:
+    """Somebody who looks for one partner, with one or more tabs. `told`: the channels of which their living tabs heard."""
+
+    user_id: UserId
+    wish: Wish
+    tabs: list[tuple[MatchApp, Search, FakeTab]] = field(default_factory=list)
+    gone: bool = False
+    told: set[ChannelId] = field(default_factory=set)
+
+    def open_tab(self, app: MatchApp) -> FakeTab:
+        tab = FakeTab()
+        self.tabs.append((app, app.service.join(self.user_id, self.wish, tab), tab))
+        return tab
+
+    def lose_tabs(self) -> None:
+        for app, search, tab in self.tabs:
+            if tab.is_alive:
+                tab.is_alive = False
+                app.service.part(search, tab)
+
+    def hear(self) -> None:
+        for _, _, tab in self.tabs:
+            if tab.is_alive:
+                self.told.update(result.channel_id for result in tab.results)
+
+    @property
+    def living_tabs(self) -> list[FakeTab]:
+        return [tab for _, _, tab in self.tabs if tab.is_alive]
+
+
+class Town:
+    """Two match nodes that share everything which real nodes share."""
+
+    def __init__(self, seed: int, settings: Settings | None = None, nodes: int = 2) -> None:
+        self.random = Random(seed)
+        self.settings = settings or Settings()
+        self.clock = LoopClock()
+        self.broker = MemoryBroker(Weather(seed))
+        self.queue = MemoryTicketQueue(self.clock, self.settings.match.widening)
+        self.results = MemoryResultStore(self.clock, self.settings.match.result_ttl_s)
+        self.recent = MemoryRecentPartners(self.clock, count=10, hours=24)
+        self.chat = ChannelStore(self.random)
+        self.people: list[Person] = []
+        leases = MemoryNodeLeases(self.clock)
+        self.apps = [
+            MatchApp(
+                NodeId(f"node-{number}"),
+                MatchPorts(
+                    AnyUser(), self.chat, self.queue, self.results, self.recent, leases, MemoryMailbox(self.broker), self.clock
+                ),
+                self.settings,
+                CollectorRegistry(),
+            )
+            for number in range(nodes)
+        ]
+
+    def person(self, wish: Wish | None = None) -> Person:
+        person = Person(UserId(len(self.people) + 1), wish or Wish())
+        self.people.append(person)
+        return person
+
+    async def start(self) -> None:
+        for app in self.apps:
+            await app.start()
+
+    async def stop(self) -> None:
+        for app in self.apps:
+            await app.drain()
+            await app.stop()
+
+    def tickets_of(self, person: Person) -> list[Ticket]:
+        return [search.ticket for _, search, _ in person.tabs]
+
+    def channels_of(self, person: Person) -> list[ChannelId]:
+        return [
+            channel_id for channel_id, pair in self.chat.channels.items() if person.user_id in {seat.user_id for seat in pair}
+        ]
+
+    def meet_of(self, person: Person) -> UserId | None:
+        """The partner in the person's only channel."""
+        for channel_id in self.channels_of(person):
+            one, other = (seat.user_id for seat in self.chat.channels[channel_id])
+            return other if one == person.user_id else one
+        return None
+
+
+async def until(condition: Callable[[], bool], within_s: float = 60) -> None:
+    """Let time pass until something is so."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - simulated time is free, and the condition anything
+            await asyncio.sleep(0.05)
