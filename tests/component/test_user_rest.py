@@ -110,7 +110,7 @@ async def test_create_sets_a_cookie_that_scripts_and_other_sites_cannot_use(visi
 
 
 async def test_the_cookie_is_secure_behind_tls(serve: Serve) -> None:
-    visitor = await serve(Settings(public_url="https://chat.example"))
+    visitor = await serve(Settings(public_url="HTTPS://chat.example"))
     assert (await visitor.create()).cookies["sid"]["secure"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Query, Request, Response, Security
 from fastapi.security import APIKeyCookie
@@ -19,6 +20,7 @@ from randomchat.interfaces.user import Account
 from randomchat.user.service import UserService
 
 _DAY_S = 24 * 3600
+_TEXT = {"schema": {"type": "string"}}
 
 
 class NewAccount(BaseModel):
@@ -65,7 +67,7 @@ class UserRoutes:
     def __init__(self, service: UserService, settings: Settings) -> None:
         self._service = service
         self._cookie_max_age_s = int(settings.user.session_days * _DAY_S)
-        self._behind_tls = settings.public_url.startswith("https:")
+        self._behind_tls = urlsplit(settings.public_url).scheme == "https"
 
     def add_to(self, api: FastAPI) -> None:
         api.add_api_route(
@@ -74,7 +76,15 @@ class UserRoutes:
             methods=["POST"],
             status_code=201,
             summary="Create an account and sign in",
-            responses=_refusals({400: "The name can't be taken.", 429: "Too many new accounts from one address."}),
+            responses={
+                201: {"description": "The account; its session's cookie is set.", "headers": {"Set-Cookie": _TEXT}},
+                **_refusals({400: "The name can't be taken."}),
+                429: {
+                    "model": ErrorBody,
+                    "description": "Too many accounts from one address.",
+                    "headers": {"Retry-After": _TEXT},
+                },
+            },
             openapi_extra=body_of(NewAccount),
         )
         api.add_api_route(
@@ -97,18 +107,21 @@ class UserRoutes:
             methods=["POST"],
             status_code=204,
             summary="End the session, the person's channel tokens and sockets",
-            responses=_refusals({401: "No live session.", 503: "Nothing was ended; try again."}),
+            responses={
+                204: {"description": "The session is over; its cookie is cleared.", "headers": {"Set-Cookie": _TEXT}},
+                **_refusals({401: "No live session.", 503: "The session is not over; try again."}),
+            },
         )
 
     async def create(self, request: Request, response: Response) -> CreatedAccount:
-        """Make a new account, whoever the caller was before."""
+        """Always a new account, even for a caller who is signed in."""
         wanted = await read_json(request, NewAccount)
         account, token = await self._service.create(wanted.name, address_key(client_address(request.scope)))
         self._set_cookie(request, response, token, self._cookie_max_age_s)
         return CreatedAccount(id=str(account.id), name=account.name)
 
     async def get_visible(self, session_token: SessionToken, uid: SoughtId) -> AccountView:
-        """Tell about one person."""
+        """Anybody else is 404, as if there were no such person."""
         caller = await self._service.authenticate(session_token)
         user_id = parse_id(uid)
         if user_id is None:
@@ -116,11 +129,11 @@ class UserRoutes:
         return _view(await self._service.get_visible(caller, UserId(user_id)))
 
     async def get_me(self, session_token: SessionToken) -> AccountView:
-        """Tell the caller about themself."""
+        """The account of the session."""
         return _view(await self._service.authenticate(session_token))
 
     async def logout(self, session_token: SessionToken, request: Request, response: Response) -> None:
-        """Sign out everywhere that this session reaches."""
+        """Channel tokens are void from now on, and chat sockets close with 4501."""
         await self._service.logout(session_token)
         self._set_cookie(request, response, "", 0)
 
