@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 from starlette.status import HTTP_429_TOO_MANY_REQUESTS, HTTP_503_SERVICE_UNAVAILABLE
@@ -24,3 +26,11 @@ def error_response(error: RandomchatError, headers: Mapping[str, str] | None = N
     if error.retry_after_s is not None or error.spec.http in _LATER:
         all_headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or 1)))
     return JSONResponse(error_body(error), error.spec.http, all_headers)
+
+
+def raw_error_response(error: RandomchatError, headers: Mapping[str, str] | None = None) -> bytes:
+    """The whole answer as it goes over the wire, for requests that no application sees; the connection ends with it."""
+    response = error_response(error, {"Date": formatdate(usegmt=True), "Connection": "close", **(headers or {})})
+    lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]
+    lines += [name + b": " + value for name, value in response.raw_headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + bytes(response.body)

@@ -35,7 +35,7 @@ def parse_origin(text: str) -> Origin | None:
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return None
-    if not parts.hostname or port is None or parts.username is not None:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or port is None or parts.username is not None:
         return None
     return Origin(parts.scheme, parts.hostname, port)
 

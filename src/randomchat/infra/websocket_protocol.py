@@ -1,0 +1,268 @@
+"""How WebSockets come in: uvicorn's protocol, as a `SocketTransport` that bounds what a peer can make the server hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from asyncio.transports import BaseTransport
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.datastructures import Headers
+from websockets.frames import Frame
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from randomchat.errors import InvalidInput, Overloaded, RandomchatError
+from randomchat.infra.http_errors import error_response, raw_error_response
+from randomchat.infra.websocket import CLOSED_ABRUPTLY, TRANSPORT_EXTENSION
+
+CLOSE_TIMEOUT_S = 2.0
+KERNEL_SEND_BYTES = 64 * 1024
+"""Linux doubles it: so much leaves our hands for a peer that does not read."""
+WRITE_HIGH_BYTES = 64 * 1024
+WRITE_LOW_BYTES = 16 * 1024
+UNREAD_MAX_MESSAGES = 32
+"""How many messages are taken from the kernel before the service has asked for them."""
+REASON_MAX_BYTES = 120
+
+_TEXT = 0x81
+_SHORT_HEADERS = [bytes((_TEXT, size)) for size in range(126)]
+_REFUSALS = {413: "too_large", 414: "uri_too_long", 431: "headers_too_large", 500: "internal"}
+
+_log = structlog.get_logger()
+_unlogged = logging.getLogger("randomchat.websocket.unlogged")
+"""The libraries write addresses, which hold tokens, at level info, and cookies at level debug."""
+_unlogged.setLevel(logging.ERROR)
+
+
+class _Handshake(ServerProtocol):
+    """Frames and handshake, whose refusals look like all others."""
+
+    def reject(self, status: HTTPStatus | int, text: str) -> Response:  # noqa: ARG002 - the text would repeat the request
+        error = RandomchatError(code=_REFUSALS.get(int(status), "bad_request"))
+        if error.code == "bad_request":
+            error = InvalidInput("This is not a valid WebSocket handshake.")
+        answer = error_response(error, {"Connection": "close", "Sec-WebSocket-Version": "13"})
+        headers = Headers([(name.decode(), value.decode()) for name, value in answer.raw_headers])
+        return Response(answer.status_code, HTTPStatus(answer.status_code).phrase, headers, bytes(answer.body))
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket: `SocketTransport` for the service, an asyncio protocol for the server."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = _unlogged
+        self.conn = _Handshake(max_size=config.ws_max_size, logger=_unlogged)
+        self._ended = False
+
+    # For the service: SocketTransport
+
+    @property
+    def closed(self) -> bool:
+        return self._ended
+
+    @property
+    def queued_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def send_text(self, data: bytes) -> None:
+        if self._ended or not self.handshake_complete:
+            return
+        size = len(data)
+        if size < 126:
+            header = _SHORT_HEADERS[size]
+        elif size < 65536:
+            header = b"\x81\x7e" + size.to_bytes(2, "big")
+        else:
+            header = b"\x81\x7f" + size.to_bytes(8, "big")
+        self.transport.write(header + data)
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._ended:
+            return
+        self._end(code)
+        if self.conn.state is OPEN:
+            self.conn.send_close(code, reason.encode()[:REASON_MAX_BYTES].decode(errors="ignore"))
+        self._write_pending()
+        self._abort_later()
+
+    def abort(self) -> None:
+        self._end(CLOSED_ABRUPTLY)
+        self.transport.abort()
+
+    async def drained(self) -> None:
+        await self.writable.wait()
+
+    # For the transport: asyncio.Protocol
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH_BYTES, WRITE_LOW_BYTES)
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_SEND_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._end(CLOSED_ABRUPTLY)
+        self.connections.discard(self)
+        self.handshake_complete = self.disconnected = True
+        self.writable.set()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+            self.close_timer = None
+
+    def eof_received(self) -> None:
+        """The transport closes itself now; it would wait for ever until a peer that reads no more has read everything."""
+        self._end(CLOSED_ABRUPTLY)
+        self._abort_later()
+
+    def data_received(self, data: bytes) -> None:
+        self.conn.receive_data(data)
+        if self.conn.parser_exc is not None:
+            self.handle_parser_exception()
+        elif self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse(InvalidInput("This is not a valid WebSocket handshake."))
+        else:
+            self.handle_events()
+
+    def shutdown(self) -> None:
+        if self.handshake_complete:
+            self.close(1012)
+        else:
+            self._refuse(Overloaded("The server is going away."))
+
+    # For the wire: frames and handshakes
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[TRANSPORT_EXTENSION] = self
+        else:
+            self._end(CLOSED_ABRUPTLY)
+            self._abort_later()
+
+    def handle_cont(self, event: Frame) -> None:
+        if event.data or event.fin:  # empty pieces of a message that never ends would be held without a bound
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():  # a peer that pings and does not read gets no answer, and fills no buffer
+            self.transport.write(pong)
+
+    def handle_close(self, event: Frame) -> None:  # noqa: ARG002
+        assert self.conn.close_rcvd is not None
+        self._end(self.conn.close_rcvd.code)
+        self._write_pending()
+        self.transport.close()
+        self._abort_later()
+
+    def handle_parser_exception(self) -> None:
+        self._end(self.conn.close_sent.code if self.conn.close_sent else CLOSED_ABRUPTLY)
+        self._write_pending()
+        self._abort_later()
+
+    def send_receive_event_to_app(self) -> None:
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self._ended:
+            return
+        if self.curr_msg_data_type == "bytes":
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(data)})
+        else:
+            try:
+                self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+            except UnicodeDecodeError:
+                self.close(1007, "not UTF-8")
+                return
+        if not self.read_paused and self.queue.qsize() >= UNREAD_MAX_MESSAGES:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def keepalive_timeout(self) -> None:
+        self.abort()
+
+    # For uvicorn: ASGI
+
+    async def run_asgi(self) -> None:
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception:  # noqa: BLE001 - one socket's failure is no other's
+            _log.exception("a WebSocket failed", path=self.scope["path"])
+            self._give_up(1011)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        else:
+            self._give_up(1000)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if self._ended:
+            raise ClientDisconnected
+        if message["type"] == "websocket.close" and self.handshake_complete:
+            self.close(message.get("code", 1000), message.get("reason") or "")
+            return
+        await super().send(message)
+        if self.close_sent:  # refused
+            self.handshake_complete = True
+            self._end(CLOSED_ABRUPTLY)
+            self._abort_later()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self.scope["extensions"].clear()  # it refers to us: the memory would wait for the collector
+
+    def _give_up(self, code: int) -> None:
+        """The service has returned."""
+        if self.handshake_complete:
+            self.close(code)
+        else:
+            self._refuse(RandomchatError())
+
+    def _refuse(self, error: RandomchatError) -> None:
+        if not self._ended:
+            self._end(CLOSED_ABRUPTLY)
+            self.transport.write(b"".join(self.conn.data_to_send()) or raw_error_response(error))
+            self.transport.close()
+            self._abort_later()
+
+    def _end(self, code: int) -> None:
+        """Note how it ended; the first to say so is right. What the service has not read yet comes before."""
+        if self._ended:
+            return
+        self._ended = self.close_sent = True
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        if self.read_paused:  # the answer to our close frame must be read
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _abort_later(self) -> None:
+        if self.close_timer is None and not self.disconnected:
+            self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def _write_pending(self) -> None:
+        """Also what the protocol wants to say last, after which nothing may follow."""
+        pending = self.conn.data_to_send()
+        self.transport.write(b"".join(pending))
+        if pending and not pending[-1] and self.transport.can_write_eof():
+            self.transport.write_eof()
