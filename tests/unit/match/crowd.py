@@ -9,6 +9,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 from tests.simulated_time import LoopClock
+from tests.unit.match.far_stores import Distance, FarQueue, FarResults
 
 from randomchat.config import Settings
 from randomchat.errors import Conflict, NotFound, Unavailable
@@ -169,13 +170,13 @@ class Town:
         self.recent = MemoryRecentPartners(self.clock, count=10, hours=24)
         self.chat = ChannelStore(self.random)
         self.people: list[Person] = []
+        self.distance = Distance(self.random)
+        queue, results = FarQueue(self.queue, self.distance), FarResults(self.results, self.distance)
         leases = MemoryNodeLeases(self.clock)
         self.apps = [
             MatchApp(
                 NodeId(f"node-{number}"),
-                MatchPorts(
-                    AnyUser(), self.chat, self.queue, self.results, self.recent, leases, MemoryMailbox(self.broker), self.clock
-                ),
+                MatchPorts(AnyUser(), self.chat, queue, results, self.recent, leases, MemoryMailbox(self.broker), self.clock),
                 self.settings,
                 CollectorRegistry(),
             )

@@ -30,6 +30,7 @@ async def run_town(seed: int, life: Life, *, bad_queue: bool) -> Town:
     town = Town(seed)
     town.broker.weather = Weather(seed, lost=0.1, twice=0.1, late=0.3, delay_s=(0, 1.5))
     town.chat.trouble = True
+    town.distance.trouble = bad_queue
     await town.start()
     async with asyncio.TaskGroup() as lives:
         lives.create_task(_weather_clears(town))
@@ -55,6 +56,7 @@ async def _weather_clears(town: Town) -> None:
     await asyncio.sleep(TROUBLE_S)
     town.broker.weather = None
     town.chat.trouble = False
+    town.distance.trouble = False
     await asyncio.sleep(END_S - TROUBLE_S)
 
 
