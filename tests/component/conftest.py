@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 
 ServeApp = Callable[[Any], Awaitable[str]]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loop of the product: its transports differ from asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class StartedServer(uvicorn.Server):

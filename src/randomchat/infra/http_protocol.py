@@ -6,6 +6,7 @@ import asyncio
 import enum
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -71,10 +72,10 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._last_data_at = self.loop.time()
         self._head_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         if self._deaf:
             return
-        if self._phase is _Phase.HEAD and self._head_bytes > REQUEST_LINE_MAX_BYTES + HEADERS_MAX_BYTES:
+        if self._phase is not _Phase.BODY and self._head_bytes > REQUEST_LINE_MAX_BYTES + HEADERS_MAX_BYTES:
             self._refuse(RandomchatError(code="headers_too_large"))
         elif self._read_timer is None and (self._phase is not _Phase.IDLE or not self._answering()):
             self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._on_silence)
@@ -88,7 +89,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._stop_write_timer()
 
-    # What the parser tells. An exception here ends in `send_400_response`.
+    # What the parser tells. It turns an exception into its own, which ends in a refusal.
 
     def on_message_begin(self) -> None:
         self._phase = _Phase.HEAD
@@ -110,17 +111,37 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.get_method() == b"CONNECT":
+            raise InvalidInput
+        self._upgrades = self._is_websocket_upgrade()
+        if self.parser.should_upgrade() and not self._upgrades:
+            return  # the parser stops here, and `_feed` reads it all again as the ordinary request that it is as well
         self._phase = _Phase.BODY
         self._head_bytes = 0
         self._stop_read_timer()
-        self._upgrades = self._is_websocket_upgrade()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._phase is not _Phase.BODY:
+            return
         self._phase = _Phase.IDLE
         self._head_bytes = 0
         self._stop_read_timer()
         super().on_message_complete()
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            if self._upgrades:
+                self.handle_websocket_upgrade()
+            else:
+                head = self._head_without_upgrade()
+                self.parser = httptools.HttpRequestParser(self)
+                self._feed(head + data[stop.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or InvalidInput("This is not valid HTTP."))
 
     # Upgrades
 
@@ -128,16 +149,20 @@ class HttpProtocol(HttpToolsProtocol):
         return self._upgrades
 
     def _is_websocket_upgrade(self) -> bool:
-        """Others, also those with a body, are answered as the ordinary requests that they are as well."""
         if self._get_upgrade() != b"websocket" or self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
             return False
         return all(name != b"transfer-encoding" and (name != b"content-length" or value == b"0") for name, value in self.headers)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """The parser is at its end: what follows is in the protocol that the client wished for."""
-        self._deaf = True
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
+    def _head_without_upgrade(self) -> bytes:
+        """The head of the request that was just read. Some clients offer HTTP/2 with every first request, even with a body."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                lines.append(name + b": " + b", ".join(token for token in tokens if token.lower() != b"upgrade"))
+            elif name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def handle_websocket_upgrade(self) -> None:
         if self._answering():  # a request before it on this connection, whose answer would end up among the frames
@@ -147,9 +172,6 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     # Refusals
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it is the same for everything
-        self._refuse(self._refusal or InvalidInput("This is not valid HTTP."))
 
     def _refuse(self, error: RandomchatError) -> None:
         """Answer what no application is to see, or sees no more, and end the connection."""

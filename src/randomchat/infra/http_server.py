@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import resource
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
@@ -24,7 +26,28 @@ SPARE_FILES = 128
 
 
 class HttpServer(uvicorn.Server):
-    """A server whose process handles the signals itself: uvicorn would raise them again at its end."""
+    """A server that says when it can be asked, and is told when to stop.
+
+    The process handles the signals itself: uvicorn would raise them again at its end.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready, self._stop_asked = asyncio.Event(), asyncio.Event()
+
+    def stop(self) -> None:
+        """Let `serve` end: requests under way may take 1 s more."""
+        self._stop_asked.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        while not self._stop_asked.is_set():
+            await self.on_tick(0)  # the date in the answers
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_asked.wait(), 1)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -103,6 +126,7 @@ def trusted_networks(settings: Settings) -> list[str]:
 
 
 def _server(config: uvicorn.Config) -> HttpServer:
-    # It logs the addresses of upgrades, which hold tokens, at level info, whatever `access_log` says.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # It logs the addresses of upgrades, which hold tokens, at level info, cookies at level debug, and at level warning each
+    # nonsense that a stranger sends.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return HttpServer(config)

@@ -125,17 +125,13 @@ async def _signals() -> AsyncIterator[_Signals]:
 
 @contextlib.asynccontextmanager
 async def _running(server: HttpServer, listener: socket.socket) -> AsyncIterator[None]:
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event
-            await asyncio.sleep(0.005)
-        if task.done():
-            task.result()
+        await server.ready.wait()
         yield
     finally:
-        server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(task, STOP_S)
+        server.stop()
+        await asyncio.wait({serving}, timeout=STOP_S)
         server.abort_connections()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from asyncio.transports import BaseTransport
 from http import HTTPStatus
@@ -39,9 +38,6 @@ _SHORT_HEADERS = [bytes((_TEXT, size)) for size in range(126)]
 _REFUSALS = {413: "too_large", 414: "uri_too_long", 431: "headers_too_large", 500: "internal"}
 
 _log = structlog.get_logger()
-_unlogged = logging.getLogger("randomchat.websocket.unlogged")
-"""The libraries write addresses, which hold tokens, at level info, and cookies at level debug."""
-_unlogged.setLevel(logging.ERROR)
 
 
 class _Handshake(ServerProtocol):
@@ -67,8 +63,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.logger = _unlogged
-        self.conn = _Handshake(max_size=config.ws_max_size, logger=_unlogged)
+        self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
         self._ended = False
 
     # For the service: SocketTransport
