@@ -116,10 +116,10 @@ class Sweep:
                 continue
             live.look_at = None
             due_at = self._due_at(live)
-            if due_at <= now and not live.sweeping:
-                chosen.append(live)
-            else:
+            if due_at > now:
                 self._push(live, due_at)
+            elif not live.sweeping:  # else its end looks at it again
+                chosen.append(live)
         return chosen
 
     # ---------------------------------------------------------------- how
