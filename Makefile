@@ -35,7 +35,7 @@ chaos: .venv/dev ## Kill the server under load, again and again, and judge what 
 	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)
 
 openapi: .venv/run ## Write the OpenAPI documents anew from the code
-	@for service in user match chat web; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
+	@for service in user match chat; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
 
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
@@ -22,7 +22,16 @@ from randomchat.ids import MessageId, UserId, parse_id
 from randomchat.infra.http_app import create_api
 
 HISTORY_MAX = 5000
+_SOCKET: dict[int | str, dict[str, Any]] = {101: {"description": "The chat socket."}}
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A channel token."))]
+
+
+async def _admit(request: Request, credentials: Bearer) -> tuple[Claims, Channel]:
+    access: Access = request.app.state.access
+    return await access.admit(_token(credentials))
+
+
+Admitted = Annotated[tuple[Claims, Channel], Depends(_admit)]
 
 
 class UserIds(BaseModel):
@@ -67,12 +76,9 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
     """The routes below `/api/chat`."""
     api = create_api("chat", "Conversations: members, history and their end. The socket itself is at GET /api/chat (WebSocket).")
 
-    async def admit(credentials: Bearer) -> tuple[Claims, Channel]:
-        return await access.admit(_token(credentials))
+    api.state.access = access
 
-    Admitted = Annotated[tuple[Claims, Channel], Depends(admit)]  # noqa: N806 - a type
-
-    @api.get(PATH, status_code=101, responses={101: {"description": "The chat socket."}})
+    @api.get(PATH, status_code=101, responses=_SOCKET)
     async def open_socket() -> None:
         """Upgrade to the chat socket. Without an upgrade there is nothing here."""
         raise RandomchatError(code="upgrade_required")
