@@ -37,7 +37,7 @@ class Confirmations:
     async def ask(self, partner: Ticket, mark: Mark) -> bool:
         """Whether the partner's node has marked the ticket as taken by this attempt; False after `ANSWER_S` of silence."""
         if partner.node == self._node:
-            agreed = self._searches.take(partner.user_id, partner.id, mark)
+            agreed = await self._searches.confirm(partner.user_id, partner.id, mark)
         else:
             agreed = await self._ask_node(partner, mark)
         if not agreed:
@@ -51,9 +51,10 @@ class Confirmations:
         else:
             self._posts.send(partner.node, Released(ask_id, partner.user_id))
 
-    def receive_ask(self, ask: Ask) -> None:
+    async def receive_ask(self, ask: Ask) -> None:
         mark = Mark(ask.ask_id, self._clock.boot_s() + MARK_S, ask.common)
-        self._posts.send(ask.finder, Answer(ask.ask_id, self._searches.take(ask.user_id, ask.ticket_id, mark)))
+        agreed = await self._searches.confirm(ask.user_id, ask.ticket_id, mark)
+        self._posts.send(ask.finder, Answer(ask.ask_id, agreed))
 
     def receive_answer(self, answer: Answer) -> None:
         waiting = self._open.get(answer.ask_id)

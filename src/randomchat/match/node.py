@@ -83,7 +83,7 @@ class MatchNode:
     def _receive(self, post: Post) -> None:
         match post:
             case Ask():
-                self._confirmations.receive_ask(post)
+                self._tasks.spawn(self._confirmations.receive_ask(post))
             case Answer():
                 self._confirmations.receive_answer(post)
             case Released():

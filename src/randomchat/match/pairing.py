@@ -122,11 +122,15 @@ class Pairing:
         search.search_at_s = self._clock.boot_s() + wait_s
 
     async def _take_partner(self, search: Search) -> Ticket | None:
+        seeking = search.seeking = asyncio.get_running_loop().create_future()
         try:
             return await self._queue.take_partner(search.ticket)
         except Unavailable:
             search.search_at_s = self._clock.boot_s() + RETRY_S
             return None
+        finally:
+            search.seeking = None
+            seeking.set_result(None)
 
     async def _agree(self, search: Search, partner: Ticket, finding: Mark) -> bool:
         """Have the partner confirmed and the channel made; False where the finder is to try another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -41,16 +42,30 @@ class Search:
 
     `ticket`: this node's. `holder`: the ticket that has the person's place in the queue, None until that is known; where it is
     another node's, that node searches, and this one looks out for the result. `ticket_ids`: all tickets whose result is this
-    search's. `busy`: one of the steps of `Upkeep` is under way. `over`: the tabs were told, or are gone.
+    search's. `seeking`: ends when the queue has answered a question for a partner. `busy`: one of the steps of `Upkeep` is under
+    way. `over`: the tabs were told, or are gone.
     """
 
-    __slots__ = ("alone_since_s", "busy", "holder", "mark", "over", "search_at_s", "tabs", "ticket", "ticket_ids", "wanted")
+    __slots__ = (
+        "alone_since_s",
+        "busy",
+        "holder",
+        "mark",
+        "over",
+        "search_at_s",
+        "seeking",
+        "tabs",
+        "ticket",
+        "ticket_ids",
+        "wanted",
+    )
 
     def __init__(self, ticket: Ticket) -> None:
         self.ticket = ticket
         self.ticket_ids = {ticket.id}
         self.holder: Ticket | None = None
         self.mark: Mark | None = None
+        self.seeking: asyncio.Future[None] | None = None
         self.tabs: list[Tab] = []
         self.alone_since_s = 0.0
         self.search_at_s = 0.0
@@ -149,9 +164,14 @@ class Searches:
         if search is not None and result.ticket_id == search.ticket.id:
             self.finish(search, result)
 
-    def take(self, user_id: UserId, ticket_id: TicketId, mark: Mark) -> bool:
-        """Confirm that a ticket's socket lives, and mark it as taken by one attempt."""
+    async def confirm(self, user_id: UserId, ticket_id: TicketId, mark: Mark) -> bool:
+        """Confirm that a ticket's socket lives, and mark it as taken by one attempt.
+
+        A ticket that seeks a partner at this moment has perhaps been taken out by the one who asks: then it will find nobody.
+        """
         search = self._by_user.get(user_id)
+        if search is not None and search.seeking is not None:
+            await asyncio.wait((search.seeking,))
         return search is not None and search.ticket.id == ticket_id and search.take(mark)
 
     def lapse(self, user_id: UserId, ask_id: int) -> None:

@@ -160,23 +160,25 @@ class Person:
 class Town:
     """Two match nodes that share everything which real nodes share."""
 
-    def __init__(self, seed: int, settings: Settings | None = None, nodes: int = 2) -> None:
+    def __init__(self, seed: int, nodes: int = 2, queue: type[MemoryTicketQueue] = MemoryTicketQueue) -> None:
         self.random = Random(seed)
-        self.settings = settings or Settings()
+        self.settings = Settings()
         self.clock = LoopClock()
         self.broker = MemoryBroker(Weather(seed))
-        self.queue = MemoryTicketQueue(self.clock, self.settings.match.widening)
+        self.queue = queue(self.clock, self.settings.match.widening)
         self.results = MemoryResultStore(self.clock, self.settings.match.result_ttl_s)
         self.recent = MemoryRecentPartners(self.clock, count=10, hours=24)
         self.chat = ChannelStore(self.random)
         self.people: list[Person] = []
         self.distance = Distance(self.random)
-        queue, results = FarQueue(self.queue, self.distance), FarResults(self.results, self.distance)
+        far_queue, far_results = FarQueue(self.queue, self.distance), FarResults(self.results, self.distance)
         leases = MemoryNodeLeases(self.clock)
         self.apps = [
             MatchApp(
                 NodeId(f"node-{number}"),
-                MatchPorts(AnyUser(), self.chat, queue, results, self.recent, leases, MemoryMailbox(self.broker), self.clock),
+                MatchPorts(
+                    AnyUser(), self.chat, far_queue, far_results, self.recent, leases, MemoryMailbox(self.broker), self.clock
+                ),
                 self.settings,
                 CollectorRegistry(),
             )
@@ -204,13 +206,6 @@ class Town:
         return [
             channel_id for channel_id, pair in self.chat.channels.items() if person.user_id in {seat.user_id for seat in pair}
         ]
-
-    def meet_of(self, person: Person) -> UserId | None:
-        """The partner in the person's only channel."""
-        for channel_id in self.channels_of(person):
-            one, other = (seat.user_id for seat in self.chat.channels[channel_id])
-            return other if one == person.user_id else one
-        return None
 
 
 async def until(condition: Callable[[], bool], within_s: float = 60) -> None:
