@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import structlog
 from starlette.types import ASGIApp
 
+from randomchat import __version__
 from randomchat.config import Settings
 from randomchat.infra.admin import AdminApp
 from randomchat.infra.http_server import HttpServer, private_server, public_server
@@ -21,6 +22,7 @@ DRAIN_S = 8.0
 STOP_S = 1.5
 """Bounds of the two parts of an orderly end, which together takes less than 10 s."""
 BACKLOG = 2048
+_ALL_ADDRESSES = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
 _log = structlog.get_logger()
 
@@ -60,6 +62,22 @@ async def serve(
                 if signals.second.is_set():
                     server.abort_connections()
             admin_server.abort_connections()
+
+
+def startup_text(settings: Settings, mode: str, host: str, port: int, admin_port: int) -> str:
+    """What a person wants to know of a process that has just started."""
+    address = settings.public_url or f"http://{_in_url('localhost' if host in _ALL_ADDRESSES else host)}:{port}"
+    lines = {
+        "open": address,
+        "data": str(settings.data_dir.resolve()),
+        "mode": mode,
+        "health": f"http://{_in_url(settings.admin.host)}:{admin_port}/readyz",
+    }
+    return "\n".join([f"randomchat {__version__}", *(f"  {name + ':':<8}{value}" for name, value in lines.items())])
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def bind(host: str, port: int) -> socket.socket:

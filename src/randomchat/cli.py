@@ -1,0 +1,113 @@
+"""The command line."""
+
+# ruff: noqa: PLC0415 - each command imports what it needs, so that the small ones answer at once
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from randomchat import __version__
+
+MISUSE = 2
+"""The exit status where the person must change something before the command can work."""
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A YAML file of settings.")]
+
+app = typer.Typer(
+    help="Self-hosted, real-time random chat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()
+
+
+@app.command()
+def up(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 if nothing is set.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; 8080 if nothing is set, 0 for a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the database and of the secrets.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Serve everything from this machine, with no other server to install."""
+    import uvloop
+
+    from randomchat.bootstrap import run_embedded
+    from randomchat.config import load_settings
+    from randomchat.infra.telemetry import configure_logging
+
+    with _misuse_in_one_line():
+        settings = load_settings(config, {"host": host, "port": port, "data_dir": data_dir})
+        configure_logging(settings.log)
+        uvloop.run(run_embedded(settings, _announce))
+
+
+@config_app.command()
+def show(config: ConfigFile = None) -> None:
+    """Print the settings that are in force, as YAML."""
+    import yaml
+
+    from randomchat.config import load_settings
+
+    with _misuse_in_one_line():
+        settings = load_settings(config)
+    typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+@config_app.command()
+def check(config: ConfigFile = None) -> None:
+    """Say whether the settings can be used."""
+    from randomchat.config import load_settings
+
+    with _misuse_in_one_line():
+        load_settings(config)
+    typer.echo("The settings are fine.")
+
+
+@app.command()
+def openapi(service: Literal["user", "match", "chat"]) -> None:
+    """Print the OpenAPI document of a service."""
+    from randomchat.bootstrap import openapi_of
+
+    typer.echo(json.dumps(asyncio.run(openapi_of(service)), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"randomchat {__version__}")
+
+
+def _announce(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _misuse_in_one_line() -> Iterator[None]:
+    """Whatever a person can mend is one line on standard error, without a traceback."""
+    from randomchat.config import SettingsError
+    from randomchat.infra.data_dir import DataDirError
+    from randomchat.infra.runtime import StartupError
+    from randomchat.infra.sqlite import DatabaseError
+
+    try:
+        yield
+    except (SettingsError, DataDirError, DatabaseError, StartupError) as error:
+        typer.echo(f"randomchat: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(MISUSE) from None
