@@ -16,8 +16,10 @@ class TicketQueue(Protocol):
     """One place for each person, held by a ticket; the ticket waits in it, or has been taken out to be paired.
 
     Ephemeral: it may forget tickets at any moment, and bring back ones that were taken out. So it never decides on a pair; the
-    ticket's node does. A place is kept as long as it is renewed, waiting or not. Every call raises `Unavailable` where the store
-    does not answer.
+    ticket's node does. A place is kept as long as it is renewed, waiting or not. It is what keeps the tabs of one person on two
+    nodes together: if it is forgotten while one of them is being matched, the other begins a search of its own.
+
+    Every call raises `Unavailable` where the store does not answer.
     """
 
     async def enter(self, ticket: Ticket) -> Ticket:

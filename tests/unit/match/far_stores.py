@@ -15,20 +15,19 @@ from randomchat.match.tickets import Ticket
 
 T = TypeVar("T")
 
-LONGEST_WAY_S = 0.05
-
 
 class Distance:
-    """The way to a store and back."""
+    """The way to a store and back: at most `longest_s` each."""
 
     def __init__(self, random: Random) -> None:
         self.trouble = False
+        self.longest_s = 0.05
         self._random = random
 
     async def bridge(self, call: Awaitable[T]) -> T:
-        await asyncio.sleep(self._random.uniform(0, LONGEST_WAY_S))
+        await asyncio.sleep(self._random.uniform(0, self.longest_s))
         answer = await call
-        await asyncio.sleep(self._random.uniform(0, LONGEST_WAY_S))
+        await asyncio.sleep(self._random.uniform(0, self.longest_s))
         if self.trouble and self._random.random() < 0.05:
             raise Unavailable
         return answer
