@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from randomchat.chat.domain import Message
 from randomchat.chat.frames import ClientFrame, Malformed
@@ -21,10 +19,8 @@ from randomchat.ids import MessageIds, time_ms_of
 from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.token_bucket import TokenBucket
 
-T = TypeVar("T")
 FRESH_MS = 10_000
 """Nothing is delivered or acknowledged later than this after the time in its id: the sweep's margin rests on it."""
-STORE_TIMEOUT_S = 5.0
 LOOKUPS_PER_SECOND = 2
 LOOKUPS_BURST = 8
 """As many as a client may have unanswered: what it resends after a reconnect is looked up without delay."""
@@ -120,7 +116,7 @@ class Delivery:
             return None
         await pace.admit_lookup()
         live = socket.channel
-        found = await self._bounded(lambda: self._repository.find_message(live.id, socket.user_id, frame.name or ""))
+        found = await self._repository.find_message(live.id, socket.user_id, frame.name)
         if found is None:
             return None
         live.learn(found.id)
@@ -145,7 +141,7 @@ class Delivery:
             message = Message(message_id, socket.user_id, frame.event, frame.payload, frame.name)
             live.pending.add(message_id)
             try:
-                await self._bounded(lambda: self._repository.insert_message(live.id, message))  # noqa: B023 - awaited here
+                await self._repository.insert_message(live.id, message)
             except Conflict:
                 continue
             finally:
@@ -153,13 +149,6 @@ class Delivery:
             self._metrics.stored.inc()
             return message
         raise Unavailable
-
-    async def _bounded(self, call: Callable[[], Awaitable[T]]) -> T:
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT_S):
-                return await call()
-        except TimeoutError:
-            raise Unavailable from None
 
     # ---------------------------------------------------------------- to everyone
     def _deliver(self, asker: ChatSocket, message: Message) -> None:

@@ -21,7 +21,6 @@ OVERLAP_MS = 180_000
 REPLAY_LIMIT = 1000
 CHUNK_BYTES = 256 * 1024
 STALL_S = 5.0
-READ_TIMEOUT_S = 5.0
 
 
 class Joining:
@@ -53,11 +52,10 @@ class Joining:
         self._sweep.watch_channel(live)
         await self._presence.join(socket)
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                summary, excerpt = await self._read(socket, after)
+            summary, excerpt = await self._read(socket, after)
         except NotFound:
             self._closing.end(live, closed_by=None)
-        except (Unavailable, TimeoutError):
+        except Unavailable:
             socket.close(CLOSE_TROUBLE, "the store does not answer")
         else:
             self._learn(socket, summary, excerpt)

@@ -11,9 +11,9 @@ from randomchat.ids import ChannelId, MessageId, TicketId, UserId
 class ChatRepository(Protocol):
     """Channels, their messages and watermarks.
 
-    A write that returns is durable, and seen by every later read. Every call raises `Unavailable` where the store is away, slow
-    or full; the write may then have happened, may happen later, or never. Whatever names a channel that is not stored raises
-    `NotFound`, inserting a message excepted.
+    A write that returns is durable, and seen by every later read. Every call raises `Unavailable` where the store is away or
+    full, or has not answered within 6 s; a write may then have happened, may happen later, or never. Whatever names a channel
+    that is not stored raises `NotFound`, inserting a message excepted.
     """
 
     async def create_channel(

@@ -25,7 +25,6 @@ SOON_S = (1.0, 5.0)
 """After a socket joined, or another node of the channel was lost."""
 UNHEALTHY_EVERY_S = 2.0
 UNSWEPT_CLOSE_S = 60.0
-READ_TIMEOUT_S = 5.0
 AT_ONCE = 16
 """Reads of sweeps that may be under way together."""
 
@@ -133,9 +132,8 @@ class Sweep:
             # By whichever clock says that the last sweep is longer ago.
             last_ms = min(live.swept_wall_ms, began_ms - (began_s - live.swept_boot_s) * 1000)
             since = MessageId(first_id_at(last_ms - self._settings.margin_s * 1000))
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                excerpt = await self._repository.read_after(live.id, since)
-        except (Unavailable, TimeoutError):
+            excerpt = await self._repository.read_after(live.id, since)
+        except Unavailable:
             live.traffic_at = live.traffic_at or traffic_at
             self._failed(live, began_s)
         except NotFound:

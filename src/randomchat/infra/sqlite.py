@@ -22,8 +22,11 @@ __all__ = ["DatabaseError", "Schema", "SqliteDatabase"]
 
 T = TypeVar("T")
 
-COMMIT_EVERY_S = 0.003
-"""Commits begin at least so far apart: a commit costs 50 µs of CPU, a write in it 10. After a silence it begins at once."""
+COMMIT_EVERY_S = 0.005
+"""Commits begin at least so far apart: a commit costs 200 µs of CPU, a write in it 10. After a silence it begins at once."""
+
+ANSWER_S = 5.0
+"""After this time without an answer of the disk its callers are told so; see `SqliteDatabase`."""
 
 MAX_BATCH = 1000
 MAX_WAITING = 20_000
@@ -39,8 +42,8 @@ class SqliteDatabase:
     """Writes go through one thread, which commits all that wait at once; reads have connections of their own.
 
     A write that returns is durable: its transaction was synced to the disk. A read that starts afterwards sees it. Where the
-    disk is full or broken, calls raise `Unavailable` and later ones are tried anew. A waiter may be cancelled; its write then
-    happens or not. Belongs to the event loop in which it was opened.
+    disk is full or broken, or stalls for 5 s, calls raise `Unavailable` and later ones are tried anew; the writes of a stalled
+    disk happen or not. A waiter may be cancelled; its write then happens or not. Belongs to the event loop that opened it.
     """
 
     def __init__(self, writer: sqlite3.Connection, readers: Sequence[sqlite3.Connection]) -> None:
@@ -51,6 +54,7 @@ class SqliteDatabase:
         self._waiting: deque[Job[Any]] = deque()
         self._batches: SimpleQueue[list[Job[Any]] | None] = SimpleQueue()
         self._last_start_s = 0.0
+        self._stalled: asyncio.TimerHandle | None = None
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._closed = False
@@ -84,7 +88,10 @@ class SqliteDatabase:
         """Run a function on a connection that can't write; all that it reads is of one moment."""
         self._refuse_if_closed()
         try:
-            return await self._loop.run_in_executor(self._read_threads, self._read, function)
+            async with asyncio.timeout(ANSWER_S):
+                return await self._loop.run_in_executor(self._read_threads, self._read, function)
+        except TimeoutError as error:
+            raise self._outage(error) from error
         except sqlite3.Error as error:
             if is_outage(error):
                 raise self._outage(error) from error
@@ -136,7 +143,18 @@ class SqliteDatabase:
     def _start_batch(self) -> None:
         self._last_start_s = self._loop.time()
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
-        self._batches.put([job for job in batch if not job.future.done()])
+        batch = [job for job in batch if not job.future.done()]
+        self._stalled = self._loop.call_later(ANSWER_S, self._give_up, batch)
+        self._batches.put(batch)
+
+    def _give_up(self, batch: Sequence[Job[Any]]) -> None:
+        """The disk stalls: answer whoever waits for it, those behind too, and look again."""
+        outage = self._outage(TimeoutError("no answer from the disk"))
+        for job in (*batch, *self._waiting):
+            job.settle(outage)
+        self._waiting.clear()
+        self._failing = True
+        self._stalled = self._loop.call_later(ANSWER_S, self._give_up, ())
 
     def _write(self) -> None:
         """The writer thread."""
@@ -145,6 +163,8 @@ class SqliteDatabase:
             self._loop.call_soon_threadsafe(self._settle, batch, error)
 
     def _settle(self, batch: Sequence[Job[Any]], batch_error: Exception | None) -> None:
+        if self._stalled:
+            self._stalled.cancel()
         if batch:
             self._failing = False
         for job in batch:
