@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.component.edge_server import connected, exchange, request, socket_at
+from tests.component.edge_server import connected, exchange, request, socket_at, upgrade
 
 from randomchat.bootstrap import DATABASE_FILE
 from randomchat.infra.data_dir import DataDir
@@ -81,6 +81,7 @@ async def test_it_says_where_it_is_and_answers_there(tmp_path: Path) -> None:
         ready = await exchange(server.admin_port, request("GET /readyz HTTP/1.1"))
         assert (ready.status, b'"ready":true' in ready.body) == (200, True)
         assert (await exchange(server.port, request("GET /readyz HTTP/1.1"))).status == 404
+        assert (await exchange(server.admin_port, upgrade())).status == 404
 
 
 async def test_it_serves_well_under_3_s(tmp_path: Path) -> None:

@@ -149,7 +149,9 @@ class HttpProtocol(HttpToolsProtocol):
         return self._upgrades
 
     def _is_websocket_upgrade(self) -> bool:
-        if self._get_upgrade() != b"websocket" or self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
+        if self.ws_protocol_class is None or self._get_upgrade() != b"websocket":
+            return False
+        if self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
             return False
         return all(name != b"transfer-encoding" and (name != b"content-length" or value == b"0") for name, value in self.headers)
 
