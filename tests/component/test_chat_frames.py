@@ -1,0 +1,465 @@
+"""What a client may send over the chat socket, and what everybody gets for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.component.chat_server import ChatSite, Frame, Tab, chat_site
+from tests.component.edge_server import frame as raw_frame
+from tests.component.edge_server import socket_at
+
+from randomchat.chat.domain import Event
+from randomchat.config import ChatSettings, LimitSettings, MessageSettings, PresenceSettings
+
+TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[ChatSite]:
+    async with chat_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+async def pair(site: ChatSite) -> tuple[Tab, Tab]:
+    """Anna and Ben, both there, and told so."""
+    anna = await site.enter(site.anna)
+    ben = await site.enter(site.ben)
+    await anna.next_frame(ACTION, "joined", user_id=ben.person.id)
+    return anna, ben
+
+
+def path_of(tab: Tab) -> str:
+    return f"/api/chat?uid={tab.person.id}&access_token={tab.person.token}"
+
+
+# ---------------------------------------------------------------- event 0: text
+async def test_a_message_goes_to_both_members(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    before_ms = time.time_ns() // 1_000_000
+    await anna.send(TEXT, "hello")
+    mine, theirs = await anna.read(), await ben.read()
+    assert mine == theirs == (await site.history())[0]
+    assert mine.keys() == {"message_id", "event", "user_id", "payload", "seen", "time"}
+    assert (mine["event"], mine["user_id"], mine["payload"], mine["seen"]) == (0, anna.person.id, "hello", False)
+    assert before_ms <= mine["time"] <= time.time() * 1000 + 1
+    assert 0 < int(mine["message_id"]) < 2**63
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 4096,
+        "\u00e4" * 2048,
+        "\U0001f355" * 1024,
+        " ",
+        "\0",
+        "\n\r\t\u2028\u2029",
+        "<script>alert(1)</script>&amp;<img src=x onerror=alert(1)>",
+        '"\\"\\u0041\\',
+        '{"event":0}',
+        "\u202eright to left\u2069",
+        "\ufeff\ufffe\uffff",
+        "e\u0301 is not \u00e9",
+    ],
+)
+async def test_every_text_comes_back_unchanged(site: ChatSite, pair: tuple[Tab, Tab], text: str) -> None:
+    anna, ben = pair
+    await anna.send(TEXT, text)
+    assert (await ben.next_frame(TEXT))["payload"] == text
+    assert (await site.history())[0]["payload"] == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * 4097, "\u00e4" * 2049, "\U0001f355" * 1025])
+async def test_a_text_of_no_or_over_4096_bytes_is_refused(site: ChatSite, pair: tuple[Tab, Tab], text: str) -> None:
+    anna, ben = pair
+    await anna.send(TEXT, text, client_id="c-1")
+    assert (await anna.error(client_id="c-1"))["code"] == "malformed"
+    assert await ben.read_all() == await site.history() == []
+
+
+async def test_the_longest_message_is_a_setting(tmp_path: Path) -> None:
+    async with chat_site(tmp_path, chat=ChatSettings(message=MessageSettings(max_bytes=10))) as site:
+        anna = await site.enter(site.anna)
+        await anna.say("x" * 10, "c-1")
+        await anna.send(TEXT, "x" * 11)
+        assert (await anna.error())["retryable"] is False
+
+
+FORGED: dict[str, Any] = {"user_id": "1", "time": 1, "message_id": "1", "seen": True, "ack": True}
+MISTYPED: dict[str, Any] = {
+    "user_id": None,
+    "time": "x",
+    "message_id": {},
+    "seen": [1],
+    "ack": 0,
+    "retry": "yes",
+    "more": {"a": []},
+}
+
+
+@pytest.mark.parametrize("keys", [FORGED, MISTYPED])
+async def test_ignored_keys_are_ignored_whatever_they_say(site: ChatSite, pair: tuple[Tab, Tab], keys: dict[str, Any]) -> None:
+    anna, ben = pair
+    await anna.send(TEXT, "hello", **keys)
+    mine, theirs = await anna.next_frame(TEXT), await ben.next_frame(TEXT)
+    assert (theirs["user_id"], theirs["payload"], theirs["seen"]) == (anna.person.id, "hello", False)
+    assert theirs["message_id"] == (await site.history())[0]["message_id"] != "1"
+    assert theirs["time"] == int(theirs["message_id"]) >> 21
+    assert "ack" not in mine
+    assert "ack" not in theirs
+
+
+async def test_ignored_keys_are_ignored_in_seen_and_actions_too(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    message_id = (await anna.say("hello", "c-1"))["message_id"]
+    await ben.send(SEEN, message_id, **FORGED)
+    assert (await anna.next_frame(SEEN, message_id))["user_id"] == anna.person.id
+    await ben.send(ACTION, "istyping", **{**FORGED, "user_id": anna.person.id})
+    assert (await anna.next_frame(ACTION))["user_id"] == ben.person.id
+
+
+# ---------------------------------------------------------------- event 1: actions
+@pytest.mark.parametrize("what", ["joined", "waiting", "offline", "leaved", "reconnecting", "ISTYPING", " istyping", "", "dance"])
+async def test_a_forged_action_is_refused(pair: tuple[Tab, Tab], what: str) -> None:
+    anna, ben = pair
+    await anna.send(ACTION, what)
+    assert (await anna.error())["code"] == "malformed"
+    assert await ben.read_all() == []
+
+
+async def test_typing_is_told_to_both_and_ended_by_its_typist(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    for what in ("istyping", "endtyping"):
+        await anna.send(ACTION, what)
+        for tab in pair:
+            frame = await tab.read()
+            assert (frame["event"], frame["payload"], frame["user_id"]) == (ACTION, what, anna.person.id)
+            assert (frame["message_id"], frame["seen"]) == ("0", False)
+    assert await ben.read_all() == await site.history() == []
+
+
+async def test_typing_is_never_repeated(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    for what in ("istyping", "istyping", "endtyping", "endtyping", "istyping"):
+        await anna.send(ACTION, what)
+    await anna.read_all()
+    assert [frame["payload"] for frame in await ben.read_all()] == ["istyping", "endtyping", "istyping"]
+
+
+async def test_typing_is_ended_when_the_typist_goes(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    await anna.send(ACTION, "istyping")
+    await ben.next_frame(ACTION, "istyping")
+    anna.cut()
+    assert [(await ben.read())["payload"] for _ in range(2)] == ["endtyping", "reconnecting"]
+
+
+async def test_typing_is_ended_by_the_server_after_a_while(tmp_path: Path) -> None:
+    async with chat_site(tmp_path, chat=ChatSettings(presence=PresenceSettings(typing_s=0.3))) as site:
+        anna, ben = await site.enter(site.anna), await site.enter(site.ben)
+        await anna.send(ACTION, "istyping")
+        began = await ben.next_frame(ACTION, "istyping")
+        ended = await ben.next_frame(ACTION, "endtyping", user_id=anna.person.id)
+        assert 300 <= ended["time"] - began["time"] + 1 < 1500
+
+
+# ---------------------------------------------------------------- event 2: seen
+async def test_seen_names_the_author_to_both(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    message_id = (await anna.say("hello", "c-1"))["message_id"]
+    await ben.next_frame(TEXT)
+    await ben.send(SEEN, message_id)
+    for tab in pair:
+        frame = await tab.read()
+        assert (frame["event"], frame["payload"], frame["user_id"], frame["seen"]) == (SEEN, message_id, anna.person.id, True)
+
+
+async def test_old_clients_may_send_one_seen_for_each_message_and_each_is_relayed(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    ids = [(await anna.say(str(number), f"c-{number}"))["message_id"] for number in range(5)]
+    for message_id in reversed(ids):
+        await ben.send(SEEN, message_id)
+    assert [(await anna.next_frame(SEEN))["payload"] for _ in ids] == ids[::-1]
+
+
+async def test_of_many_seen_only_the_newest_is_written(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    ids = [(await anna.say(str(number), f"c-{number}"))["message_id"] for number in range(50)]
+    for message_id in reversed(ids):
+        await ben.send(SEEN, message_id)
+    await anna.next_frame(SEEN, ids[0])
+    await site.nodes[0].app.drain()
+    assert site.store.calls["advance_seen"] == 1
+    assert all(frame["seen"] for frame in await site.history())
+
+
+@pytest.mark.parametrize("payload", ["", "0", "x", "123", "-1", "9" * 19, "9" * 30, "\u0661\u0662"])
+async def test_seen_of_no_message_is_unknown(pair: tuple[Tab, Tab], payload: str) -> None:
+    anna, ben = pair
+    await ben.send(SEEN, payload, client_id="s-1")
+    error = await ben.error(client_id="s-1")
+    assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("unknown_message", False, 0)
+    assert await anna.read_all() == []
+
+
+async def test_seen_of_an_own_message_is_unknown(pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    message_id = (await anna.say("hello", "c-1"))["message_id"]
+    await anna.send(SEEN, message_id)
+    assert (await anna.error())["code"] == "unknown_message"
+
+
+async def test_seen_of_a_message_of_another_channel_is_unknown(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    _, ben = pair
+    _, stranger, _ = await site.make_channel()
+    message_id = (await (await site.enter(stranger)).say("elsewhere", "c-1"))["message_id"]
+    await ben.send(SEEN, message_id)
+    assert (await ben.error())["code"] == "unknown_message"
+
+
+async def test_seen_of_a_message_from_before_the_socket_is_known(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    (old,) = await site.store_messages(1, ago_ms=600_000)
+    await ben.send(SEEN, str(old))
+    assert (await anna.next_frame(SEEN))["payload"] == str(old)
+
+
+# ---------------------------------------------------------------- event 3: files
+async def test_a_file_that_was_never_uploaded_is_refused(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    await anna.send(FILE, json.dumps({"file_name": "a.png", "object_key": f"{site.channel_id}/x.png"}), client_id="f-1")
+    error = await anna.error(client_id="f-1")
+    assert (error["code"], error["retryable"]) == ("not_found", False)
+    await anna.say("and on", "c-1")
+    await ben.next_frame(TEXT)
+
+
+# ---------------------------------------------------------------- event 6: beats
+@pytest.mark.parametrize("payload", ["", "x" * 32, "\u00e4" * 16])
+async def test_a_beat_comes_back_to_its_socket_only(pair: tuple[Tab, Tab], payload: str) -> None:
+    anna, ben = pair
+    await anna.send(BEAT, payload)
+    frame = await anna.read()
+    assert (frame["event"], frame["payload"], frame["user_id"]) == (BEAT, payload, anna.person.id)
+    assert await ben.read_all() == []
+
+
+async def test_a_beat_of_over_32_bytes_is_refused(pair: tuple[Tab, Tab]) -> None:
+    await pair[0].send(BEAT, "x" * 33)
+    assert (await pair[0].error())["code"] == "malformed"
+
+
+# ---------------------------------------------------------------- malformed
+NONSENSE = {
+    "no JSON": "nonsense",
+    "nothing": "",
+    "half of it": '{"event":0,"payload":"x"',
+    "two at once": '{"event":0,"payload":"x"}{"event":0,"payload":"x"}',
+    "a list": "[]",
+    "null": "null",
+    "a number": "5",
+    "no event": '{"payload":"x"}',
+    "no payload": '{"event":0}',
+    "an event that is text": '{"event":"0","payload":"x"}',
+    "an event that is a fraction": '{"event":0.5,"payload":"x"}',
+    "an event that is true": '{"event":true,"payload":"x"}',
+    "an event that is null": '{"event":null,"payload":"x"}',
+    "an event that is huge": '{"event":' + "9" * 400 + ',"payload":"x"}',
+    "a payload that is a number": '{"event":0,"payload":5}',
+    "a payload that is an object": '{"event":0,"payload":{}}',
+    "a payload that is null": '{"event":0,"payload":null}',
+    "a client_id that is a number": '{"event":0,"payload":"x","client_id":5}',
+    "a client_id that is null": '{"event":0,"payload":"x","client_id":null}',
+    "a client_id that is empty": '{"event":0,"payload":"x","client_id":""}',
+    "a client_id that is too long": '{"event":0,"payload":"x","client_id":"' + "c" * 65 + '"}',
+    "an unknown event": '{"event":7,"payload":"x"}',
+    "a negative event": '{"event":-1,"payload":"x"}',
+    "a sync": '{"event":4,"payload":"{}"}',
+    "an error": '{"event":5,"payload":"{}"}',
+    "a lone surrogate": '{"event":0,"payload":"\\ud83c"}',
+    "a lone low surrogate": '{"event":0,"payload":"\\udf55 x"}',
+    "a lone surrogate in the client_id": '{"event":0,"payload":"x","client_id":"\\ud83c"}',
+    "surrogates in the wrong order": '{"event":0,"payload":"\\udf55\\ud83c"}',
+    "a raw control character": '{"event":0,"payload":"\n"}',
+    "deep nesting": '{"event":0,"payload":"x","more":' + "[" * 20_000 + "]" * 20_000 + "}",
+}
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+async def test_a_malformed_frame_is_answered_and_the_socket_stays(site: ChatSite, pair: tuple[Tab, Tab], kind: str) -> None:
+    anna, ben = pair
+    await anna.send_text(NONSENSE[kind])
+    frame = await anna.read()
+    assert (frame["event"], frame["user_id"], frame["message_id"]) == (ERROR, anna.person.id, "0")
+    error = json.loads(frame["payload"])
+    assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("malformed", False, 0)
+    assert error["msg"]
+    assert await ben.read_all() == await site.history() == []
+    await anna.say("still here", "c-1")
+
+
+async def test_a_binary_frame_is_malformed(pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    await anna.send_text(b'{"event":0,"payload":"x"}')
+    assert (await anna.error())["code"] == "malformed"
+    await anna.say("still here", "c-1")
+
+
+async def test_the_error_names_the_client_id_of_the_malformed_frame_where_it_has_one(pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    await anna.send_text('{"event":99,"payload":"x","client_id":"c-1"}')
+    assert (await anna.next_frame(ERROR))["client_id"] == "c-1"
+    await anna.send_text('{"event":0,"payload":5,"client_id":"c-2"}')
+    assert (await anna.next_frame(ERROR))["client_id"] == "c-2"
+    await anna.send_text('{"event":0,"payload":5,"client_id":5}')
+    assert "client_id" not in await anna.next_frame(ERROR)
+
+
+async def test_the_longest_client_id_is_taken(pair: tuple[Tab, Tab]) -> None:
+    await pair[0].say("hello", "\u00e4" * 64)
+
+
+async def test_paired_surrogates_are_text(pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    await anna.send_text('{"event":0,"payload":"\\ud83c\\udf55"}')
+    assert (await ben.next_frame(TEXT))["payload"] == "\U0001f355"
+
+
+async def test_broken_utf8_closes_with_1007(site: ChatSite) -> None:
+    path = f"/api/chat?uid={site.anna.id}&access_token={site.anna.token}"
+    async with socket_at(site.nodes[0].port, path) as client:
+        client.send(raw_frame(b'{"event":0,"payload":"\xff"}'))
+        assert await client.read_close() == 1007
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 1024 * 1024])
+async def test_a_frame_over_64_kib_closes_with_1009(site: ChatSite, size: int) -> None:
+    path = f"/api/chat?uid={site.anna.id}&access_token={site.anna.token}"
+    async with socket_at(site.nodes[0].port, path) as client:
+        client.send(raw_frame(b"x" * size))
+        assert await client.read_close() == 1009
+
+
+async def test_a_frame_of_64_kib_is_too_long_a_message_and_no_more(pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    text = json.dumps({"event": 0, "payload": ""})
+    await anna.send_text(text[:-2] + "x" * (64 * 1024 - len(text)) + text[-2:])
+    assert (await anna.error())["code"] == "malformed"
+    await anna.say("still here", "c-1")
+
+
+async def test_20_malformed_frames_in_10_s_close_with_4508(site: ChatSite) -> None:
+    anna, ben = await site.enter(site.anna), await site.enter(site.ben)
+    for _ in range(20):
+        await anna.send_text("nonsense")
+    for _ in range(20):
+        assert (await anna.error())["code"] == "malformed"
+    assert await anna.closed() == 4508
+    await ben.next_frame(ACTION, "offline", user_id=anna.person.id)
+
+
+async def test_19_malformed_frames_do_not_close(pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    for _ in range(19):
+        await anna.send_text("nonsense")
+    await anna.say("still here", "c-1")
+
+
+async def test_4508_stays_on_where_limits_are_off(tmp_path: Path) -> None:
+    async with chat_site(tmp_path, limits=LimitSettings(enabled=False)) as site:
+        anna = await site.enter(site.anna)
+        for _ in range(20):
+            await anna.send_text("nonsense")
+        assert await anna.closed() == 4508
+
+
+# ---------------------------------------------------------------- rates
+async def flood(tab: Tab, count: int) -> list[Frame]:
+    """The answers to so many messages at once."""
+    for number in range(count):
+        await tab.send(TEXT, str(number))
+    return await tab.read_all()
+
+
+async def test_over_the_burst_messages_are_rate_limited_and_not_malformed(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    answers = await flood(anna, 150)
+    errors = [json.loads(frame["payload"]) for frame in answers if frame["event"] == ERROR]
+    assert {(error["code"], error["retryable"]) for error in errors} == {("rate_limited", True)}
+    assert 40 <= len(errors) <= 90
+    assert all(0 < error["retry_after_ms"] <= 1000 for error in errors)
+    assert len(await site.history()) == 150 - len(errors)
+
+
+async def test_malformed_frames_cost_nothing_of_the_rate(tmp_path: Path) -> None:
+    rate = MessageSettings(per_second=0.01, burst=2)
+    async with chat_site(tmp_path, chat=ChatSettings(message=rate)) as site:
+        anna = await site.enter(site.anna)
+        for _ in range(9):
+            await anna.send_text("nonsense")
+            await anna.send(TEXT, "")
+        await anna.say("one", "c-1")
+        await anna.say("two", "c-2")
+        await anna.send(TEXT, "three", client_id="c-3")
+        assert (await anna.error(client_id="c-3"))["code"] == "rate_limited"
+
+
+async def test_a_rate_limited_message_may_be_tried_again_after_the_time_that_is_named(tmp_path: Path) -> None:
+    rate = MessageSettings(per_second=5, burst=1)
+    async with chat_site(tmp_path, chat=ChatSettings(message=rate)) as site:
+        anna = await site.enter(site.anna)
+        await anna.say("one", "c-1")
+        await anna.send(TEXT, "two", client_id="c-2")
+        assert 0 < (await anna.error(client_id="c-2"))["retry_after_ms"] <= 200
+        while True:
+            await anna.send(TEXT, "two", client_id="c-2", retry=True)
+            frame = await anna.read()
+            if frame["event"] == TEXT:
+                break
+        assert frame["ack"] is True
+        assert len(await site.history()) == 2
+
+
+async def test_seen_typing_and_beats_stand_outside_the_rate(tmp_path: Path) -> None:
+    rate = MessageSettings(per_second=0.01, burst=1)
+    async with chat_site(tmp_path, chat=ChatSettings(message=rate)) as site:
+        anna, ben = await site.enter(site.anna), await site.enter(site.ben)
+        message_id = (await anna.say("one", "c-1"))["message_id"]
+        for number in range(200):
+            await ben.send(SEEN, message_id)
+            await ben.send(ACTION, "istyping" if number % 2 else "endtyping")
+            await ben.send(BEAT, "x")
+        assert ERROR not in {frame["event"] for frame in await ben.read_all()}
+        await ben.say("my first", "b-1")
+
+
+async def test_limits_can_be_switched_off(tmp_path: Path) -> None:
+    async with chat_site(tmp_path, limits=LimitSettings(enabled=False)) as site:
+        answers = await flood(await site.enter(site.anna), 200)
+    assert {frame["event"] for frame in answers} == {TEXT}
+
+
+# ---------------------------------------------------------------- how many
+async def test_a_full_channel_takes_no_more(tmp_path: Path) -> None:
+    async with chat_site(tmp_path, chat=ChatSettings(max_messages=3)) as site:
+        anna, ben = await site.enter(site.anna), await site.enter(site.ben)
+        for number in range(3):
+            await anna.say(str(number), f"c-{number}")
+        await ben.send(TEXT, "one too many", client_id="b-1")
+        error = await ben.error(client_id="b-1")
+        assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("channel_full", False, 0)
+        assert len(await site.history()) == 3
+
+
+async def test_a_channel_is_full_after_5000_messages_by_default(site: ChatSite) -> None:
+    await site.store_messages(5000, ago_ms=600_000)
+    anna = await site.enter(site.anna)
+    await anna.send(TEXT, "one too many")
+    assert (await anna.error())["code"] == "channel_full"
+    assert Event.TEXT not in {frame["event"] for frame in await anna.read_all()}
