@@ -258,11 +258,12 @@ class ChatSite:
     async def fresh_token(self, person: Person) -> Person:
         return Person(person.id, await self.nodes[0].app.service.issue_token(self.channel_id, UserId(int(person.id))))
 
-    async def store_messages(self, count: int, *, ago_ms: int = 0) -> list[MessageId]:
+    async def store_messages(self, count: int, *, ago_ms: int = 0, client_id: str = "") -> list[MessageId]:
         """Messages of Anna's that no node has delivered."""
-        start = first_id_at(SystemClock().wall_ms() - ago_ms) - count
-        ids = [MessageId((start + number) & ~(1 << 20)) for number in range(count)]
-        messages = [Message(ids[n], UserId(int(self.anna.id)), Event.TEXT, f"old {n}", f"old-{n}") for n in range(count)]
+        first = first_id_at(SystemClock().wall_ms() - ago_ms)
+        ids = [MessageId(first + number) for number in range(count)]
+        author = UserId(int(self.anna.id))
+        messages = [Message(one, author, Event.TEXT, "stored", client_id or f"stored-{one}") for one in ids]
         await asyncio.gather(*(SqliteChatRepository.insert_message(self.store, self.channel_id, m) for m in messages))
         return ids
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 
 import structlog
 
@@ -28,7 +27,8 @@ class SeenMarks:
         self._repository = repository
         self._outbox = outbox
         self._clock = clock
-        self._due: OrderedDict[tuple[ChannelId, UserId], MessageId] = OrderedDict()
+        self._due: dict[tuple[ChannelId, UserId], MessageId] = {}
+        """What is not written yet; an entry stays until its write has returned."""
         self._writer: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------- from a socket
@@ -78,10 +78,9 @@ class SeenMarks:
 
     async def _write_all(self) -> None:
         while self._due:
-            batch, self._due = self._due, OrderedDict()
-            for whose, message_id in batch.items():
-                if not await self._write(whose, message_id):
-                    self._due.setdefault(whose, message_id)
+            for whose, message_id in tuple(self._due.items()):
+                if await self._write(whose, message_id) and self._due.get(whose) == message_id:
+                    del self._due[whose]
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def _write(self, whose: tuple[ChannelId, UserId], message_id: MessageId) -> bool:
@@ -97,6 +96,6 @@ class SeenMarks:
         """Write what is due now; for the end of the process."""
         if self._writer is not None:
             self._writer.cancel()
-        for whose, message_id in self._due.items():
+        for whose, message_id in tuple(self._due.items()):
             await self._write(whose, message_id)
         self._due.clear()
