@@ -12,10 +12,15 @@ FIRST_SHARE = 4
 
 
 async def idle(targets: list[Target], pairs: int, settle_s: float) -> list[Row]:
-    """What the connections after the first quarter add; those fill what making accounts and pairs left free."""
+    """What the connections after the first quarter add.
+
+    The server is started anew before, as connections would otherwise fit into the memory that making accounts and pairs left
+    free; the first quarter pays for what is needed once.
+    """
     rows: list[Row] = []
     for target in targets:
         doors = await target.doors(pairs)
+        target.server.restart()
         share = max(1, pairs // FIRST_SHARE)
         connected = await target.connect(doors[:share])
         await asyncio.sleep(settle_s)

@@ -149,7 +149,7 @@ class Ordeal:
 
     async def _judge(self) -> None:
         report = self._report
-        report.complaints += [complaint for tab in self._tabs for complaint in tab.complaints]
+        report.complaints[:0] = [complaint for tab in self._tabs for complaint in tab.complaints]
         report.outages_s += [outage for tab in self._tabs for outage in tab.outages]
         for conversation in self._conversations:
             await conversation.read_at_the_end()

@@ -102,6 +102,12 @@ class ServerProcess:
         self.kill()
         return child.returncode
 
+    def restart(self) -> None:
+        """Stop it, start it again, and wait until it answers."""
+        self.stop()
+        self.start()
+        self.wait_until_ready()
+
     def cpu_seconds(self) -> float:
         """User and system time of all its threads since its start."""
         times = psutil.Process(self.pid).cpu_times()
