@@ -24,7 +24,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
-        while not events and any(is_busy() for is_busy in self.busy):
+        while timeout != 0 and not events and any(is_busy() for is_busy in self.busy):
             events = super().select(0.01)
         if events:
             return events

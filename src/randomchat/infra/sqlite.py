@@ -35,6 +35,8 @@ MAX_WAITING = 20_000
 READERS = 3
 _LOG_EVERY_S = 1.0
 
+_NO_ANSWER = TimeoutError(f"no answer from the disk for {ANSWER_S:.0f} s")
+
 _log = structlog.get_logger()
 
 
@@ -53,6 +55,7 @@ class SqliteDatabase:
         self._read_threads = ThreadPoolExecutor(len(readers), "sqlite-reader")
         self._waiting: deque[Job[Any]] = deque()
         self._batches: SimpleQueue[list[Job[Any]] | None] = SimpleQueue()
+        self._writing = False
         self._last_start_s = 0.0
         self._stalled: asyncio.TimerHandle | None = None
         self._quiet = asyncio.Event()
@@ -70,8 +73,8 @@ class SqliteDatabase:
 
     @property
     def busy(self) -> bool:
-        """Whether any write has not been answered yet."""
-        return not self._quiet.is_set()
+        """Whether the writer thread is at work; it will enter the event loop by itself."""
+        return self._writing
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement durably; how many rows it changed. Raises `sqlite3.IntegrityError` where a constraint forbids it."""
@@ -90,8 +93,8 @@ class SqliteDatabase:
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await self._loop.run_in_executor(self._read_threads, self._read, function)
-        except TimeoutError as error:
-            raise self._outage(error) from error
+        except TimeoutError:
+            raise self._outage(_NO_ANSWER) from None
         except sqlite3.Error as error:
             if is_outage(error):
                 raise self._outage(error) from error
@@ -101,7 +104,7 @@ class SqliteDatabase:
         """Raise `Unavailable` where reads fail, or where writes failed lately and still do."""
         await self.read(lambda connection: connection.execute("SELECT count(*) FROM schema_version").fetchone())
         if self._failing:
-            await self.execute("UPDATE schema_version SET version = version")
+            await self.transaction(_write_something)
 
     async def close(self) -> None:
         """Finish what was begun, then release the file. Later calls raise `Unavailable`."""
@@ -145,13 +148,13 @@ class SqliteDatabase:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
         batch = [job for job in batch if not job.future.done()]
         self._stalled = self._loop.call_later(ANSWER_S, self._give_up, batch)
+        self._writing = True
         self._batches.put(batch)
 
     def _give_up(self, batch: Sequence[Job[Any]]) -> None:
         """The disk stalls: answer whoever waits for it, those behind too, and look again."""
-        outage = self._outage(TimeoutError("no answer from the disk"))
         for job in (*batch, *self._waiting):
-            job.settle(outage)
+            job.settle(self._outage(_NO_ANSWER))
         self._waiting.clear()
         self._failing = True
         self._stalled = self._loop.call_later(ANSWER_S, self._give_up, ())
@@ -163,6 +166,7 @@ class SqliteDatabase:
             self._loop.call_soon_threadsafe(self._settle, batch, error)
 
     def _settle(self, batch: Sequence[Job[Any]], batch_error: Exception | None) -> None:
+        self._writing = False
         if self._stalled:
             self._stalled.cancel()
         if batch:
@@ -198,3 +202,9 @@ class SqliteDatabase:
         unavailable = Unavailable()
         unavailable.__cause__ = error
         return unavailable
+
+
+def _write_something(connection: sqlite3.Connection) -> None:
+    """An update that changes nothing would not reach the disk."""
+    flag = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {1 - flag}")
