@@ -44,6 +44,8 @@ ERRORS: dict[str, ErrorSpec] = {
     "method_not_allowed": ErrorSpec(405, "UNIMPLEMENTED", 4500, False, "This method is not allowed here."),
     "conflict": ErrorSpec(409, "ALREADY_EXISTS", 4500, False, "This contradicts what is already there."),
     "too_large": ErrorSpec(413, "RESOURCE_EXHAUSTED", 1009, False, "The request is too large."),
+    "type_not_allowed": ErrorSpec(415, "INVALID_ARGUMENT", 4500, False, "Files of this type are not taken."),
+    "unknown_file": ErrorSpec(404, "NOT_FOUND", 4500, False, "There is no such file in this conversation."),
     "uri_too_long": ErrorSpec(414, "INVALID_ARGUMENT", 4500, False, "The address is too long."),
     "upgrade_required": ErrorSpec(400, "FAILED_PRECONDITION", 4500, False, "This address speaks WebSocket only."),
     "rate_limited": ErrorSpec(429, "RESOURCE_EXHAUSTED", 1013, True, "Too many requests; try again later."),
