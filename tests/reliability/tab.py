@@ -153,9 +153,7 @@ class Tab:
             case 0 | 3:
                 self._take_stored(link, frame)
             case 2:
-                self._history.seen.append(
-                    SeenObservation(self.member.user_id, link.number, int(frame["user_id"]), int(frame["payload"]), self._now)
-                )
+                self._take_seen(link, int(frame["user_id"]), int(frame["payload"]))
             case 4:
                 self._take_sync(link, json.loads(frame["payload"]))
             case 5:
@@ -173,6 +171,12 @@ class Tab:
             self._wake.set()
         if message.user_id != self.member.user_id:
             self._see(message.message_id)
+
+    def _take_seen(self, link: Link, author: int, message_id: int) -> None:
+        """A page that was reloaded learns so how far its own member has read: it must not say less."""
+        self._history.seen.append(SeenObservation(self.member.user_id, link.number, author, message_id, self._now))
+        if author != self.member.user_id:
+            self._read_up_to = max(self._read_up_to, message_id)
 
     def _take_sync(self, link: Link, payload: dict[str, Any]) -> None:
         self._failures = 0
