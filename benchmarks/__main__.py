@@ -8,6 +8,7 @@ import platform
 import sys
 
 import uvloop
+
 from benchmarks import delivery, idle, matching
 from benchmarks.open_loop import Load
 from benchmarks.table import markdown

@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry
-from tests.component.edge_server import edge
-from tests.http_client import Answer, send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
@@ -31,8 +29,12 @@ from randomchat.errors import Unavailable
 from randomchat.ids import ChannelId, MessageId, NodeId, TicketId, UserId, first_id_at, random_id
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox
 from randomchat.infra.node_memory import MemoryNodeLeases
+from randomchat.infra.object_store import ObjectStore
+from randomchat.infra.object_store_local import LocalObjectStore
 from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.interfaces.chat import Seat
+from tests.component.edge_server import edge
+from tests.http_client import Answer, send
 
 PATIENCE_S = 5.0
 KEYS = [b"k" * 32]
@@ -217,8 +219,8 @@ class Tab:
 class ChatSite:
     """One or more nodes, and a channel of Anna and Ben."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self.store, self.settings = store, settings
+    def __init__(self, store: Store, objects: ObjectStore, settings: Settings) -> None:
+        self.store, self.objects, self.settings = store, objects, settings
         self.broker = MemoryBroker()
         self.routes, self.leases = FlakyRoutes(SystemClock()), MemoryNodeLeases(SystemClock())
         self.user_sockets = MemoryUserSockets()
@@ -233,7 +235,8 @@ class ChatSite:
     async def serve_node(self) -> AsyncIterator[ServedNode]:
         """One more node."""
         clock = ShiftedClock()
-        ports = ChatPorts(self.store, self.routes, self.leases, MemoryMailbox(self.broker), self.user_sockets, clock)
+        mailbox = MemoryMailbox(self.broker)
+        ports = ChatPorts(self.store, self.routes, self.leases, mailbox, self.user_sockets, self.objects, clock)
         registry = self.registry if not self.nodes else CollectorRegistry()
         app = ChatApp(NodeId(f"node-{len(self.nodes)}"), ports, KEYS, self.settings, registry)
         await app.start()
@@ -337,7 +340,9 @@ async def chat_site(folder: Path, nodes: int = 1, **settings: Any) -> AsyncItera
     database = await SqliteDatabase.open(folder / "randomchat.db", [CHAT_SCHEMA])
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        site = ChatSite(Store(database), Settings(**settings))
+        objects = LocalObjectStore(folder / "files", SystemClock(), keep_free_bytes=0)
+        stack.push_async_callback(objects.close)
+        site = ChatSite(Store(database), objects, Settings(**settings))
         for _ in range(nodes):
             await stack.enter_async_context(site.serve_node())
         site.channel_id, site.anna, site.ben = await site.make_channel()

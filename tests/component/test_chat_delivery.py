@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from tests.component.chat_server import ChatSite, Frame, Tab, chat_site
 
 TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.component.chat_server import ChatSite, Frame, Tab, chat_site
-from tests.component.edge_server import frame as raw_frame
-from tests.component.edge_server import socket_at
 
 from randomchat.chat.domain import Event
 from randomchat.config import ChatSettings, LimitSettings, MessageSettings, PresenceSettings
+from randomchat.ids import ChannelId
+from randomchat.infra.object_store import ObjectKey
+from tests.component.chat_server import ChatSite, Frame, Tab, chat_site
+from tests.component.edge_server import frame as raw_frame
+from tests.component.edge_server import socket_at
 
 TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
 
@@ -231,13 +233,86 @@ async def test_seen_of_a_message_from_before_the_socket_is_known(site: ChatSite,
 
 
 # ---------------------------------------------------------------- event 3: files
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+async def upload(site: ChatSite, data: bytes, ext: str = "png", channel_id: ChannelId | None = None) -> str:
+    """Put a file where the uploader puts it; the payload of a frame that names it."""
+    key = ObjectKey.new(channel_id or site.channel_id, ext, time.time_ns() // 1_000_000)
+    await site.objects.stage(key, pieces(data), max_bytes=1 << 30)
+    return json.dumps({"file_name": "a cat.png", "object_key": str(key)})
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def test_a_file_goes_to_both_members_as_a_text_does(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, ben = pair
+    payload = await upload(site, PNG)
+    await anna.send(FILE, payload, client_id="f-1")
+    answer, copy = await anna.read(), await ben.read()
+    assert answer == {**copy, "ack": True}
+    assert (copy["event"], copy["payload"], copy["client_id"]) == (FILE, payload, "f-1")
+    assert await site.history() == [copy]
+    replayed, _ = await (await site.connect(site.ben, after="0")).sync()
+    assert replayed == [copy]
+
+
+async def test_the_bytes_of_a_file_are_fixed_when_its_frame_names_it(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    anna, _ = pair
+    payload = await upload(site, PNG)
+    await anna.send(FILE, payload, client_id="f-1")
+    await anna.next_frame(FILE, ack=True)
+    key = ObjectKey.parse(json.loads(payload)["object_key"])
+    assert key is not None
+    await site.objects.stage(key, pieces(PNG + b"changed"), max_bytes=1 << 30)
+    assert (await site.objects.stat(key)).size == len(PNG)
+
+
+async def refused_file(tab: Tab, payload: str) -> tuple[str, bool]:
+    """Code of the refusal of a file, and whether it may be tried again."""
+    await tab.send(FILE, payload, client_id="f-1")
+    error = await tab.error(client_id="f-1")
+    return error["code"], error["retryable"]
+
+
 async def test_a_file_that_was_never_uploaded_is_refused(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
     anna, ben = pair
-    await anna.send(FILE, json.dumps({"file_name": "a.png", "object_key": f"{site.channel_id}/x.png"}), client_id="f-1")
-    error = await anna.error(client_id="f-1")
-    assert (error["code"], error["retryable"]) == ("not_found", False)
+    key = str(ObjectKey.new(site.channel_id, "png", 1))
+    for unknown in (key, "x", f"{site.channel_id}/../../secret.png", f"{site.channel_id}/x.png", ""):
+        payload = json.dumps({"file_name": "a.png", "object_key": unknown})
+        assert await refused_file(anna, payload) == ("unknown_file", False)
+    assert await ben.read_all() == await site.history() == []
     await anna.say("and on", "c-1")
-    await ben.next_frame(TEXT)
+
+
+async def test_a_file_of_another_channel_is_refused(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    other, _, _ = await site.make_channel()
+    assert await refused_file(pair[0], await upload(site, PNG, channel_id=other)) == ("unknown_file", False)
+
+
+async def test_a_file_that_is_not_what_its_key_says_is_refused(site: ChatSite, pair: tuple[Tab, Tab]) -> None:
+    page = b"<!doctype html><script>alert(1)</script>"
+    assert await refused_file(pair[0], await upload(site, page)) == ("type_not_allowed", False)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "",
+        "a.png",
+        "[]",
+        '{"file_name":"a.png"}',
+        '{"object_key":"1/x.png"}',
+        '{"file_name":5,"object_key":"1/x.png"}',
+        '{"file_name":"\\ud83c","object_key":"1/x.png"}',
+        '{"file_name":"","object_key":"1/x.png"}',
+        '{"file_name":"' + "x" * 5000 + '","object_key":"1/x.png"}',
+    ],
+)
+async def test_a_file_frame_without_name_and_key_is_malformed(pair: tuple[Tab, Tab], payload: str) -> None:
+    assert await refused_file(pair[0], payload) == ("malformed", False)
 
 
 # ---------------------------------------------------------------- event 6: beats

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.component.chat_server import ChatSite, Tab, chat_site
 
 from randomchat.config import ChatSettings, LimitSettings, PresenceSettings
 from randomchat.ids import UserId
 from randomchat.infra.mailbox import topic_of
 from randomchat.infra.mailbox_memory import Weather
+from tests.component.chat_server import ChatSite, Tab, chat_site
 
 TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
 QUICK = ChatSettings(presence=PresenceSettings(clean_grace_s=0.3, broken_grace_s=0.6, typing_s=0.3))

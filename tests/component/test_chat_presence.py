@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.component.chat_server import ChatSite, Frame, Person, Tab, chat_site
 from websockets.exceptions import ConnectionClosed
 
 from randomchat.config import ChatSettings, LimitSettings, PresenceSettings
+from tests.component.chat_server import ChatSite, Frame, Person, Tab, chat_site
 
 TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = range(7)
 QUICK = ChatSettings(presence=PresenceSettings(clean_grace_s=0.3, broken_grace_s=0.6))

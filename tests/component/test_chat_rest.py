@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.component.chat_server import ChatSite, Person, chat_site, code_of
 
 from randomchat.chat.domain import Event
 from randomchat.chat.tokens import ChannelTokens
 from randomchat.config import ChatSettings
 from randomchat.ids import ChannelId, UserId
+from tests.component.chat_server import ChatSite, Person, chat_site, code_of
 
 ROUTES = [
     ("GET", "/api/chat/users"),

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.component.chat_server import ChatSite, Person, chat_site
-from tests.component.edge_server import Client, upgrade
 
 from randomchat.config import LimitSettings
+from tests.component.chat_server import ChatSite, Person, chat_site
+from tests.component.edge_server import Client, upgrade
 
 TEXT, ACTION = 0, 1
 LONG = "x" * 4000

@@ -11,12 +11,12 @@ from typing import Any
 
 import jwt
 import pytest
-from tests.component.chat_server import KEYS, ChatSite, Person, Tab, chat_site
-from tests.component.edge_server import connected, exchange, upgrade
 
 from randomchat.chat.domain import Event
 from randomchat.config import ChatSettings, TokenSettings
 from randomchat.ids import UserId
+from tests.component.chat_server import KEYS, ChatSite, Person, Tab, chat_site
+from tests.component.edge_server import connected, exchange, upgrade
 
 V1 = "randomchat.v1"
 

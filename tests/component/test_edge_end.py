@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.component.edge_server import EchoApp, exchange, frame, request, socket_at
 
 from randomchat.config import Settings
 from randomchat.infra import runtime
 from randomchat.infra.admin import AdminApp, Readiness
+from tests.component.edge_server import EchoApp, exchange, frame, request, socket_at
 
 
 @dataclass

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.component.edge_server import connected, edge, exchange, request, upgrade
 
 from randomchat.web.app import create_app
+from tests.component.edge_server import connected, edge, exchange, request, upgrade
 
 
 @pytest.fixture

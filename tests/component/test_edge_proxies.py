@@ -4,9 +4,9 @@ import json
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from tests.component.edge_server import EchoApp, edge, exchange, frame, request, socket_at
 
 from randomchat.infra.websocket import accept, client_address, transport_of
+from tests.component.edge_server import EchoApp, edge, exchange, frame, request, socket_at
 
 FORWARDED = ("X-Forwarded-For: 6.6.6.6, 203.0.113.7", "X-Forwarded-Proto: https")
 

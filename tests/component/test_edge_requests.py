@@ -6,9 +6,9 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.component.edge_server import EchoApp, connected, edge, exchange, request, upgrade
 
 from randomchat.infra import http_protocol
+from tests.component.edge_server import EchoApp, connected, edge, exchange, request, upgrade
 
 
 @pytest.fixture

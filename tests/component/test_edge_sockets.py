@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
-from tests.component.edge_server import EchoApp, edge, exchange, frame, request, socket_at, upgrade
 
 from randomchat.config import LogSettings
 from randomchat.infra.telemetry import configure_logging
 from randomchat.infra.websocket import SocketTransport
+from tests.component.edge_server import EchoApp, edge, exchange, frame, request, socket_at, upgrade
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 

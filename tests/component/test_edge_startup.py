@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.component.edge_server import connected, exchange, request, socket_at, upgrade
 
 from randomchat.bootstrap import DATABASE_FILE
 from randomchat.infra.data_dir import DataDir
+from tests.component.edge_server import connected, exchange, request, socket_at, upgrade
 
 COMMAND = (sys.executable, "-m", "randomchat", "up", "--port", "0")
 

@@ -16,10 +16,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.specs.openapi import checks as openapi_checks
-from tests.reliability.server import randomchat_server, running
 from websockets.sync.client import ClientConnection, connect
 
 from randomchat.errors import ERRORS
+from tests.reliability.server import randomchat_server, running
 
 DOCUMENTS = Path(__file__).parents[2] / "api" / "openapi"
 CHECKS: list[CheckFunction] = [

@@ -11,10 +11,6 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.component.edge_server import edge
-from tests.http_client import Answer, send
-from tests.simulated_time import LoopClock
-from tests.unit.match.crowd import ChannelStore
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -28,6 +24,10 @@ from randomchat.match.app import MatchApp, MatchPorts
 from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.recent_memory import MemoryRecentPartners
 from randomchat.match.results_memory import MemoryResultStore
+from tests.component.edge_server import edge
+from tests.http_client import Answer, send
+from tests.simulated_time import LoopClock
+from tests.unit.match.crowd import ChannelStore
 
 PATIENCE_S = 5.0
 SETTINGS = Settings(match=MatchSettings(waiting_every_s=0.1), limits=LimitSettings(sockets_per_user=3))

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes import FakeClock, RecordingChatApi
-from tests.http_client import Answer, send
 
 from randomchat.config import LimitSettings, Settings
 from randomchat.ids import UserId
 from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.user.app import build_user_app
 from randomchat.user.schema_sqlite import USER_SCHEMA
+from tests.fakes import FakeClock, RecordingChatApi
+from tests.http_client import Answer, send
 
 ServeApp = Callable[[Any], Awaitable[str]]
 Serve = Callable[[Settings], Awaitable["Visitor"]]

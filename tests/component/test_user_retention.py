@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeClock, RecordingChatApi
 
 from randomchat.config import RetentionSettings, Settings
 from randomchat.errors import Unauthorized
 from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.user.app import build_user_app
 from randomchat.user.schema_sqlite import USER_SCHEMA
+from tests.fakes import FakeClock, RecordingChatApi
 
 DAY_S = 24 * 3600
 

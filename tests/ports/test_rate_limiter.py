@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.fakes import FakeClock
 
 from randomchat.infra.rate_limiter import RateLimiter
 from randomchat.infra.rate_limiter_memory import MemoryRateLimiter
+from tests.fakes import FakeClock
 
 Take = Callable[[str], Awaitable[float | None]]
 ADAPTERS: dict[str, Callable[[FakeClock], RateLimiter]] = {"memory": MemoryRateLimiter}

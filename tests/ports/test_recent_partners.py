@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes import FakeClock
 
 from randomchat.ids import UserId
 from randomchat.match.recent import RecentPartners
 from randomchat.match.recent_memory import MemoryRecentPartners
+from tests.fakes import FakeClock
 
 ANN, BOB, CAT = UserId(1), UserId(2), UserId(3)
 HOUR_S = 3600

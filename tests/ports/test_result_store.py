@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes import FakeClock
 
 from randomchat.ids import ChannelId, TicketId, UserId
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.results_memory import MemoryResultStore
+from tests.fakes import FakeClock
 
 TTL_S = 60.0
 ANN, BOB = UserId(1), UserId(2)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from tests.fakes import FakeClock
 
 from randomchat.config import WideningSettings
 from randomchat.ids import NodeId, TicketId, UserId
 from randomchat.match.queue import TICKET_LEASE_S, TicketQueue
 from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.tickets import Ticket, Wish
+from tests.fakes import FakeClock
 
 WIDENING = WideningSettings(common_interest_s=5, same_language_s=10)
 

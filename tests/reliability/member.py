@@ -7,9 +7,10 @@ import itertools
 import json
 from dataclasses import dataclass
 
+from websockets.asyncio.client import connect
+
 from tests.http_client import send
 from tests.reliability.history import StoredMessage, stored_message
-from websockets.asyncio.client import connect
 
 MATCH_S = 30.0
 

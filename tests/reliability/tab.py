@@ -11,6 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
 from tests.reliability.history import (
     ConversationHistory,
     Invocation,
@@ -23,9 +27,6 @@ from tests.reliability.history import (
 from tests.reliability.member import Member
 from tests.reliability.outbox import Outbox
 from tests.reliability.screen import Screen
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.typing import Subprotocol
 
 BEAT_S, SILENCE_S, ANSWER_S = 2.0, 8.0, 14.0
 TEXT, SEEN, FILE, SYNC, ERROR, BEAT = 0, 2, 3, 4, 5, 6

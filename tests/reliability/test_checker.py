@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from tests.reliability.checker import Kind, judge, judge_pairs
 from tests.reliability.history import ConversationHistory, Invocation, Observation, SeenObservation, StoredMessage
 from tests.reliability.lateness import lateness_of

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable
 
 import pytest
+
 from benchmarks.open_loop import Load, OpenLoop, Outcome, percentile
 
 LOAD = Load(rate=2000, seconds=0.1)

@@ -13,10 +13,10 @@ class TokenBucket:
         self._tokens, self._at_s = burst, now_s
 
     def take(self, now_s: float) -> float:
-        """Take one token: 0.0 where there was one, else the seconds until there will be one, and nothing is taken."""
+        """Take one token: 0.0 where there was one, else the seconds (1 ms or more) to wait for one, and nothing is taken."""
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_second)
         self._at_s = now_s
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
-        return (1 - self._tokens) / self._per_second
+        return max(0.001, (1 - self._tokens) / self._per_second)

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeClock
-from tests.ports.chat_repository.scene import Scene, Store
 
 from randomchat.chat.repository import ChatRepository
 from randomchat.chat.repository_sqlite import SqliteChatRepository
 from randomchat.chat.schema_sqlite import CHAT_SCHEMA
 from randomchat.infra.sqlite import SqliteDatabase
+from tests.fakes import FakeClock
+from tests.ports.chat_repository.scene import Scene, Store
 
 
 @pytest.fixture(params=["sqlite"])

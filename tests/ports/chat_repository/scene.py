@@ -4,11 +4,10 @@ import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.fakes import FakeClock
-
 from randomchat.chat.domain import Event, Message
 from randomchat.chat.repository import ChatRepository
 from randomchat.ids import ChannelId, MessageId, TicketId, UserId, first_id_at
+from tests.fakes import FakeClock
 
 ADA, BOB, EVE = UserId(11), UserId(22), UserId(33)
 LIMIT = 100

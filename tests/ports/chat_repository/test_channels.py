@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from tests.ports.chat_repository.scene import ADA, BOB, EVE, Scene
 
 from randomchat.chat.domain import Channel, Member
 from randomchat.chat.repository import ChatRepository
 from randomchat.errors import Conflict, NotFound, Unavailable
 from randomchat.ids import ChannelId, MessageId, TicketId, UserId
+from tests.ports.chat_repository.scene import ADA, BOB, EVE, Scene
 
 
 async def test_a_new_channel_is_open_and_keeps_the_order_of_its_members(scene: Scene, repository: ChatRepository) -> None:

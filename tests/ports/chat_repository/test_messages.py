@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from tests.ports.chat_repository.scene import ADA, BOB, LIMIT, Scene
 
 from randomchat.chat.domain import Event, Message
 from randomchat.chat.repository import ChatRepository
 from randomchat.errors import Conflict
 from randomchat.ids import MAX_ID, ChannelId, MessageId, first_id_at
+from tests.ports.chat_repository.scene import ADA, BOB, LIMIT, Scene
 
 
 async def test_messages_come_back_as_they_were_stored(scene: Scene, repository: ChatRepository) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.ports.chat_repository.scene import ADA, BOB, LIMIT, Scene, Store
 
 from randomchat.chat.domain import Event, Message
 from randomchat.chat.repository import ChatRepository
 from randomchat.errors import NotFound, Unavailable
 from randomchat.ids import MAX_ID, ChannelId, MessageId, TicketId
+from tests.ports.chat_repository.scene import ADA, BOB, LIMIT, Scene, Store
 
 CALLS: dict[str, Callable[[ChatRepository, ChannelId], Awaitable[object]]] = {
     "get_channel": lambda repository, channel: repository.get_channel(channel),

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.ports.chat_repository.scene import ADA, BOB, Scene
 
 from randomchat.chat.repository import ChatRepository
 from randomchat.errors import NotFound
 from randomchat.ids import ChannelId, MessageId
+from tests.ports.chat_repository.scene import ADA, BOB, Scene
 
 DAY_S = 86_400
 

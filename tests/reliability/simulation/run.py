@@ -24,6 +24,7 @@ from randomchat.ids import MessageId, UserId
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
 from randomchat.infra.node import new_node_id
 from randomchat.infra.node_memory import MemoryNodeLeases
+from tests.fakes import EmptyObjectStore
 from tests.reliability.simulation.store import Health, Link, Store, new_channel
 from tests.reliability.simulation.tab import Tab
 from tests.reliability.simulation.wire import Wire
@@ -31,8 +32,8 @@ from tests.simulated_time import LoopClock, simulate
 
 USERS = (UserId(1001), UserId(1002))
 FAULTS = (
-    "posts", "routes", "kill", "drain", "cut_reads", "cut_writes", "half_open", "away", "reload", "move", "clock", "suspend", "store",
-    "tabs",
+    "posts", "routes", "kill", "drain", "cut_reads", "cut_writes", "half_open", "away", "reload", "move", "clock", "suspend",
+    "store", "tabs",
 )  # fmt: skip
 QUIET_S = 75.0
 SKEW_S = 1.5
@@ -76,7 +77,9 @@ class Node:
         self.link = Link(shared.store)
         self.mailbox = MutableMailbox(shared.broker)
         self.alive, self.draining = True, False
-        ports = ChatPorts(self.link, shared.routes, shared.leases, self.mailbox, shared.user_sockets, self.clock)
+        ports = ChatPorts(
+            self.link, shared.routes, shared.leases, self.mailbox, shared.user_sockets, EmptyObjectStore(), self.clock
+        )
         settings = Settings(limits=LimitSettings(enabled=False))
         self.app = ChatApp(new_node_id("sim"), ports, [b"k" * 32], settings, CollectorRegistry())
         self._served: dict[asyncio.Task[None], Wire] = {}
@@ -124,7 +127,7 @@ class Run:
     faults: tuple[str, ...] | None = None
     violations: list[str] = field(default_factory=list)
     acknowledged: int = 0
-    latest_s: float = 0.0
+    chosen: tuple[str, ...] = ()
 
     def play(self) -> Run:
         simulate(self._play())
@@ -250,7 +253,14 @@ class Run:
                 node.clock.suspended_s += random.choice((5, 12, 60))
             case "store":
                 p = random.choice((0.05, 0.2, 0.5))
-                self.shared.store.health = Health(*(p * random.random() / 2 for _ in range(4)), p * random.random())
+                half = p / 2
+                self.shared.store.health = Health(
+                    refused=half * random.random(),
+                    lost_answer=half * random.random(),
+                    surfacing=half * random.random(),
+                    slow=half * random.random(),
+                    unread=p * random.random(),
+                )
                 self._later(span_s, lambda: setattr(self.shared.store, "health", Health()))
 
     def _later(self, delay_s: float, action: Callable[[], None]) -> None:
@@ -277,6 +287,7 @@ class Run:
         for tab in self.tabs:
             self._judge_view(f"{tab.name}'s screen", [line["client_id"] for line in tab.screen.ordered()], acknowledged)
             found += [f"twice on one socket: {client_id} for {tab.name}" for client_id in tab.twice]
+            found += [f"before the replay was out: {client_id} for {tab.name}" for client_id in tab.too_soon]
 
     def _judge_view(self, where: str, shown: list[str], acknowledged: dict[str, float]) -> None:
         self.violations += [f"missing: {client_id} in {where}" for client_id in acknowledged.keys() - set(shown)]

@@ -67,6 +67,8 @@ class Tab:
         self.met: dict[Key, float] = {}
         self.screen = Screen()
         self.twice: list[str] = []
+        self.too_soon: list[str] = []
+        self._replayed_to = 0
         self.live = False
         self.away = False
         self.wire: Wire | None = None
@@ -99,9 +101,12 @@ class Tab:
             self._failures = min(self._failures + 1, 6)
             server = self._choose()
             if self.wire is None and server is not None and not self.away:
-                wire = Wire(self._random.choice((0.005, 0.03, 0.15)), self._on_text, lambda code: self._on_close(wire))
-                self.wire, self._handed, self._heard_at = wire, set(), self._now
-                server.connect(self.user_id, wire, self._cursor)
+                self._open(server)
+
+    def _open(self, server: Server) -> None:
+        wire = Wire(self._random.choice((0.005, 0.03, 0.15)), self._on_text, lambda _: self._on_close(wire))
+        self.wire, self._handed, self._heard_at, self._replayed_to = wire, set(), self._now, 0
+        server.connect(self.user_id, wire, self._cursor)
 
     def disconnect(self) -> None:
         if self.wire is not None:
@@ -144,6 +149,7 @@ class Tab:
         if frame["message_id"] in self._handed and not acknowledges:
             self.twice.append(frame["client_id"])
         self._handed.add(frame["message_id"])
+        self._check_replay(int(frame["message_id"]), frame["client_id"])
         self._show(frame)
         if self.live and not self._history_due:
             self._cursor = max(self._cursor, int(frame["message_id"]))
@@ -151,6 +157,13 @@ class Tab:
             self.acknowledged[frame["client_id"]] = self._now
             self.outbox = [pending for pending in self.outbox if pending.client_id != frame["client_id"]]
             self._send_due()
+
+    def _check_replay(self, message_id: int, client_id: str) -> None:
+        """Before `sync` everything comes oldest first: a live frame among it would not."""
+        if not self.live:
+            if message_id < self._replayed_to:
+                self.too_soon.append(client_id)
+            self._replayed_to = message_id
 
     def _show(self, frame: dict[str, Any]) -> None:
         self.met.setdefault((frame["user_id"], frame["client_id"]), self._now)

@@ -79,4 +79,7 @@ class Wire:
     def _later(self, queue: deque[Callable[[], object]], arrival: Callable[[], object]) -> None:
         """Timers of one moment fire in any order: each takes whatever is next on the line."""
         queue.append(arrival)
-        asyncio.get_running_loop().call_later(self._latency_s, lambda: queue.popleft()())
+        asyncio.get_running_loop().call_later(self._latency_s, self._arrive_next, queue)
+
+    def _arrive_next(self, queue: deque[Callable[[], object]]) -> None:
+        queue.popleft()()
