@@ -82,10 +82,12 @@ class Sweep:
             heapq.heappush(self._queue, (at, next(self._order), live))
 
     def _due_at(self, live: LiveChannel) -> float:
+        if live.failing_since is not None:  # whatever is due since then stays due: a store that is away is not to be hammered
+            return live.tried_boot_s + UNHEALTHY_EVERY_S
         due = [live.swept_boot_s + self._settings.every_s, *live.sweep_at]
         if live.traffic_at is not None:
             due.append(live.traffic_at + self._settings.quiet_s)
-        if not self.healthy or live.failing_since is not None:
+        if not self.healthy:
             due.append(live.tried_boot_s + UNHEALTHY_EVERY_S)
         return min(due)
 
