@@ -48,6 +48,8 @@ class LiveChannel:
         # Presence and typing, by side
         self.presence: list[str] = ["offline", "offline"]
         self.timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        self.typing_posted_s = [now_boot_s, now_boot_s]
+        """When the other nodes were last told that a member types."""
         # The sweep
         self.swept_wall_ms: float = now_wall_ms
         self.swept_boot_s = now_boot_s

@@ -13,6 +13,8 @@ from randomchat.ids import NodeId
 
 REMOTE_EXTRA_S = 2.0
 """How much longer another node's typist is believed, should the end be lost."""
+REPEAT_S = 1.0
+"""How often at most the other nodes are told of one who goes on typing; less than they believe it longer."""
 
 
 class TypingSigns:
@@ -25,8 +27,10 @@ class TypingSigns:
 
     def start(self, socket: ChatSocket) -> None:
         """A client says that its member types; told only if that is new, and kept alive for `ends_after_s`."""
-        live, side = socket.channel, socket.side
-        if self._start(live, side, self._ends_after_s, lambda: self.stop(live, side)):
+        live, side, now_s = socket.channel, socket.side, self._clock.boot_s()
+        fresh = self._start(live, side, self._ends_after_s, lambda: self.stop(live, side))
+        if fresh or now_s - live.typing_posted_s[side] >= REPEAT_S:
+            live.typing_posted_s[side] = now_s
             self._post(live, side, on=True)
 
     def stop(self, live: LiveChannel, side: int) -> None:
