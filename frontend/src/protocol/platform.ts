@@ -17,8 +17,8 @@ export interface Platform {
   random(): number;
   newId(): string;
   isOnline(): boolean;
-  /** The network came or went, or the page was woken: time to look whether lines are still there. */
-  onWake(listener: () => void): void;
+  /** The network came or went, or the page was woken: time to look whether lines are still there. Answers how to call it off. */
+  onWake(listener: () => void): () => void;
   /** Whether this document is the only one that holds the name; then it holds it to its end. */
   claim(name: string): Promise<boolean>;
 }
@@ -30,9 +30,9 @@ export interface Transfer {
 
 /** The part of a WebSocket that is used. */
 export interface Socket {
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
   send(text: string): void;
   close(code?: number): void;
 }

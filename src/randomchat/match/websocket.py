@@ -17,6 +17,7 @@ from randomchat.infra.token_bucket import TokenBucket
 from randomchat.infra.websocket import Incoming, SocketTransport, accept, refuse_upgrade, transport_of
 from randomchat.interfaces.chat import ChatApi
 from randomchat.interfaces.user import UserApi
+from randomchat.match.frames import MatchedFrame, WaitingFrame
 from randomchat.match.results import Result
 from randomchat.match.searches import Search
 from randomchat.match.service import MatchService
@@ -28,24 +29,6 @@ IGNORED_PER_SECOND, IGNORED_BURST = 2.0, 20
 """Frames of a client mean nothing here; one that sends more than this is cut off."""
 
 _log = structlog.get_logger(__name__)
-
-
-class WaitingFrame(msgspec.Struct, frozen=True, gc=False):
-    """Sent at once and every few seconds. Old clients act on any frame in which both ids are non-empty."""
-
-    waited_ms: int
-    access_token: str = ""
-    channel_id: str = ""
-    status: str = "waiting"
-
-
-class MatchedFrame(msgspec.Struct, frozen=True, gc=False):
-    """Sent once, before the socket is closed with 1000."""
-
-    access_token: str
-    channel_id: str
-    common_interests: tuple[str, ...]
-    status: str = "matched"
 
 
 @dataclass(frozen=True, slots=True)

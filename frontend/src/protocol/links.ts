@@ -1,0 +1,38 @@
+import type { Http } from "./http.ts";
+import type { Platform } from "./platform.ts";
+
+const GOOD_FOR_MS = 4 * 60_000;
+
+/** Addresses of files' bytes; the server signs each for five minutes. */
+export class Links {
+  readonly #platform: Platform;
+  readonly #http: Http;
+  readonly #token: () => string;
+  readonly #known = new Map<string, { url: Promise<string>; askedAt: number }>();
+
+  constructor(platform: Platform, http: Http, token: () => string) {
+    this.#platform = platform;
+    this.#http = http;
+    this.#token = token;
+  }
+
+  url(objectKey: string, isFresh = false): Promise<string> {
+    const known = this.#known.get(objectKey);
+    const now = this.#platform.now();
+    if (known && !isFresh && now - known.askedAt < GOOD_FOR_MS) return known.url;
+    const url = this.#ask(objectKey);
+    this.#known.set(objectKey, { url, askedAt: now });
+    url.catch(() => this.#known.delete(objectKey));
+    return url;
+  }
+
+  async #ask(objectKey: string): Promise<string> {
+    const name = encodeURIComponent(base64(objectKey));
+    const path = `/api/uploader/download/presigned?okb64=${name}`;
+    return (await this.#http.call<{ url: string }>(path, { token: this.#token() })).url;
+  }
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
