@@ -88,6 +88,14 @@ def openapi(service: Literal["user", "match", "chat"]) -> None:
 
 
 @app.command()
+def frames() -> None:
+    """Print the JSON Schema of the sockets' frames."""
+    from randomchat.frames_schema import frames_schema
+
+    typer.echo(json.dumps(frames_schema(), indent=2, ensure_ascii=False))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(f"randomchat {__version__}")
