@@ -1,0 +1,52 @@
+import { tick } from "svelte";
+import type { VirtualizerHandle } from "virtua/svelte";
+
+/** This close to the end counts as there. */
+const NEAR_END_PX = 32;
+/** This close to the start older messages are asked for. */
+const NEAR_START_PX = 800;
+
+/** Where the reader is, and the rule of when the list follows what is new. */
+export class Scrolling {
+  /** The list follows what is new; ends when the reader scrolls back, never by what is measured or added. */
+  isStuck = $state(true);
+  #offset = 0;
+  readonly #list: () => VirtualizerHandle | undefined;
+
+  constructor(list: () => VirtualizerHandle | undefined) {
+    this.#list = list;
+  }
+
+  /** The answer is whether the start is near. */
+  moved(offset: number): boolean {
+    const wentBack = offset < this.#offset - 1;
+    this.#offset = offset;
+    if (this.#isAtEnd()) this.isStuck = true;
+    else if (wentBack) this.isStuck = false;
+    return offset < NEAR_START_PX;
+  }
+
+  /** After sizes have changed: stay at the end, where that is where the reader was. */
+  settle(lastIndex: number): void {
+    if (this.isStuck && document.visibilityState === "visible") this.#list()?.scrollToIndex(lastIndex, { align: "end" });
+  }
+
+  async toEnd(lastIndex: number): Promise<void> {
+    this.isStuck = true;
+    await tick();
+    this.#list()?.scrollToIndex(lastIndex, { align: "end" });
+  }
+
+  /** To the row at the top of the list; if all below it fits, the list is at its end and follows on. */
+  async toRow(index: number): Promise<void> {
+    this.isStuck = false;
+    await tick();
+    this.#list()?.scrollToIndex(index, { align: "start" });
+    requestAnimationFrame(() => (this.isStuck ||= this.#isAtEnd()));
+  }
+
+  #isAtEnd(): boolean {
+    const list = this.#list();
+    return !list || list.getScrollSize() - list.getScrollOffset() - list.getViewportSize() < NEAR_END_PX;
+  }
+}
