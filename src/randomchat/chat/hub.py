@@ -29,6 +29,30 @@ class Peer:
 class LiveChannel:
     """A channel with sockets on this node, and what the node knows of it."""
 
+    __slots__ = (
+        "count",
+        "failing_since",
+        "floor",
+        "id",
+        "look_at",
+        "news",
+        "peers",
+        "pending",
+        "presence",
+        "route_lock",
+        "seen",
+        "sockets",
+        "sweep_at",
+        "sweeping",
+        "swept_boot_s",
+        "swept_wall_ms",
+        "timers",
+        "traffic_at",
+        "tried_boot_s",
+        "typing_posted_s",
+        "users",
+    )
+
     def __init__(self, channel: Channel, now_wall_ms: int, now_boot_s: float) -> None:
         self.id: ChannelId = channel.id
         self.users: tuple[UserId, UserId] = (channel.members[0].user_id, channel.members[1].user_id)

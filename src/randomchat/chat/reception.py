@@ -94,9 +94,10 @@ class Reception:
         try:
             await self._evict_surplus(socket)
             await self._joining.join(socket, entrance.after)
-            conduct = Conduct(self._settings, self._clock)
+            conduct: Conduct | None = None
             async for text in incoming:
                 if socket.open and not self._draining:
+                    conduct = conduct or Conduct(self._settings, self._clock)
                     socket.busy = True
                     await self._handler.handle(socket, conduct, text)
                     socket.busy = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -100,12 +100,11 @@ class HttpGuard:
         self._app = _with_cors(app, settings.allowed_origins)
         self._hosts, self._origins = HostRule(settings), OriginRule(settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         code = self._refusal(scope)
         if code is None:
-            await self._app(scope, receive, send)
-        else:
-            await answer_error(scope, receive, send, RandomchatError(code=code))
+            return self._app(scope, receive, send)
+        return answer_error(scope, receive, send, RandomchatError(code=code))
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = _by_name(scope["headers"])
@@ -125,13 +124,12 @@ class ServiceRouter:
     def __init__(self, services: Mapping[str, ASGIApp]) -> None:
         self._services = sorted(services.items(), key=lambda item: len(item[0]), reverse=True)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"]
         for prefix, app in self._services:
             if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
-                await app(scope, receive, send)
-                return
-        await answer_error(scope, receive, send, NotFound())
+                return app(scope, receive, send)
+        return answer_error(scope, receive, send, NotFound())
 
 
 async def answer_error(scope: Scope, receive: Receive, send: Send, error: RandomchatError) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from asyncio.transports import BaseTransport
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from uvicorn._types import ASGISendEvent
@@ -217,6 +217,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.close(message.get("code", 1000), message.get("reason") or "")
             return
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            self._forget_request()
         if self.close_sent:  # refused
             self.handshake_complete = True
             self._end(CLOSED_ABRUPTLY)
@@ -225,6 +227,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         super().on_task_complete(task)
         self.scope["extensions"].clear()  # it refers to us: the memory would wait for the collector
+
+    def _forget_request(self) -> None:
+        """An idle socket would keep its headers for as long as it lives."""
+        self.scope["headers"] = []
+        self.request = self.response = cast(Any, None)
 
     def _give_up(self, code: int) -> None:
         """The service has returned."""
