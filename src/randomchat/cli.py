@@ -80,7 +80,7 @@ def check(config: ConfigFile = None) -> None:
 
 
 @app.command()
-def openapi(service: Literal["user", "match", "chat"]) -> None:
+def openapi(service: Literal["user", "match", "chat", "uploader"]) -> None:
     """Print the OpenAPI document of a service."""
     from randomchat.bootstrap import openapi_of
 

@@ -118,10 +118,19 @@ class ChatSettings(Section):
     beat_every_s: PositiveFloat = Field(20, description="Seconds between WebSocket pings; no answer in as long ends the socket.")
 
 
+class UploaderSettings(Section):
+    """Files."""
+
+    max_bytes: PositiveInt = Field(64 << 20, description="Largest file.")
+    link_minutes: PositiveFloat = Field(5, description="How long a link for an upload or a download is good.")
+    per_minute: PositiveInt = Field(30, description="Uploads a minute and user.")
+    keep_free_bytes: int = Field(256 << 20, ge=0, description="Room on the disk that files leave to everything else.")
+
+
 class RetentionSettings(Section):
     """How long things are kept."""
 
-    days: PositiveFloat = Field(7, description="Messages, closed channels, and accounts without a live session.")
+    days: PositiveFloat = Field(7, description="Messages, files, closed channels, and accounts without a live session.")
     every_s: PositiveFloat = Field(3600, description="Seconds between two runs of the job that removes what is older.")
 
 
@@ -153,6 +162,7 @@ class Settings(BaseSettings):
     user: UserSettings = Field(default_factory=UserSettings)
     match: MatchSettings = Field(default_factory=MatchSettings)
     chat: ChatSettings = Field(default_factory=ChatSettings)
+    uploader: UploaderSettings = Field(default_factory=UploaderSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @field_validator("public_url")

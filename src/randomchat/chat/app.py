@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
 from randomchat.chat.access import Access
+from randomchat.chat.attachments import Attachments
 from randomchat.chat.closing import Closing
 from randomchat.chat.delivery import Delivery
 from randomchat.chat.handler import FrameHandler
@@ -37,6 +38,7 @@ from randomchat.ids import NodeId
 from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.mailbox import Mailbox
 from randomchat.infra.node import NodeLeases
+from randomchat.infra.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class ChatPorts:
     leases: NodeLeases
     mailbox: Mailbox
     user_sockets: UserSockets
+    objects: ObjectStore
     clock: Clock
 
 
@@ -76,13 +79,14 @@ class ChatApp:
         presence = Presence(ports.routes, ports.leases, outbox, typing, clock, chat.presence)
         seen = SeenMarks(ports.repository, outbox, clock)
         sweep = Sweep(hub, ports.repository, presence, seen, closing, clock, watch, chat.sweep, metrics)
-        delivery = Delivery(ports.repository, outbox, clock, watch, sweep, chat, metrics)
+        attachments = Attachments(ports.objects, settings.uploader.max_bytes)
+        delivery = Delivery(ports.repository, attachments, outbox, clock, watch, sweep, chat, metrics)
         joining = Joining(ports.repository, presence, seen, sweep, closing, clock)
         handler = FrameHandler(delivery, seen, typing, watch, clock)
         tokens = ChannelTokens(token_keys, chat.token.ttl_hours * 3600, clock)
         access = Access(tokens, ports.repository)
 
-        self.service = ChatService(ports.repository, tokens, hub, presence, closing, ports.user_sockets, outbox, clock)
+        self.service = ChatService(ports.repository, tokens, access, hub, presence, closing, ports.user_sockets, outbox, clock)
         self.node = ChatNode(
             hub, delivery, presence, typing, seen, sweep, closing, outbox, ports.mailbox, ports.leases, watch, clock, metrics
         )
@@ -91,9 +95,9 @@ class ChatApp:
         self._endpoint = ChatEndpoint(access, self.reception, self.node.clock_trouble)
         self.rest: FastAPI = create_rest(self.service, access, chat)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         app = self._endpoint if scope["type"] == "websocket" else self.rest
-        await app(scope, receive, send)
+        return app(scope, receive, send)  # not awaited here: each frame of a coroutine costs an idle socket its memory
 
     async def start(self) -> None:
         """Take part in the service."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from randomchat.chat.domain import Message
+from randomchat.chat.attachments import Attachment, Attachments, read_attachment
+from randomchat.chat.domain import Event, Message
 from randomchat.chat.frames import ClientFrame, Malformed
 from randomchat.chat.hub import LiveChannel
 from randomchat.chat.metrics import ChatMetrics
@@ -69,6 +70,7 @@ class Delivery:
     def __init__(
         self,
         repository: ChatRepository,
+        attachments: Attachments,
         outbox: Outbox,
         clock: Clock,
         watch: ClockWatch,
@@ -77,6 +79,7 @@ class Delivery:
         metrics: ChatMetrics,
     ) -> None:
         self._repository = repository
+        self._attachments = attachments
         self._outbox = outbox
         self._clock = clock
         self._watch = watch
@@ -87,15 +90,18 @@ class Delivery:
 
     # ---------------------------------------------------------------- from a socket
     async def take(self, socket: ChatSocket, frame: ClientFrame, pace: Pace) -> None:
-        """Store, deliver and acknowledge a message, or answer with an error.
+        """Store, deliver and acknowledge a text or a file, or answer with an error.
 
         The messages of a socket must be given one after the other. Raises `Malformed` for one that can never be taken.
         """
-        if not 0 < len(frame.payload.encode()) <= self._settings.message.max_bytes:
+        attachment: Attachment | None = None
+        if frame.event == Event.FILE:
+            attachment = read_attachment(frame.payload)
+        elif not 0 < len(frame.payload.encode()) <= self._settings.message.max_bytes:
             raise Malformed(f"A message must have 1 to {self._settings.message.max_bytes} bytes.")
         try:
             self._admit(socket, frame, pace)
-            message = await self._find(socket, frame, pace) or await self._store(socket, frame)
+            message = await self._find(socket, frame, pace) or await self._store(socket, frame, attachment)
         except RandomchatError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
             socket.refuse(frame, refusal, self._clock.wall_ms())
@@ -122,10 +128,12 @@ class Delivery:
         live.learn(found.id)
         return found if self._is_fresh(found) else None
 
-    async def _store(self, socket: ChatSocket, frame: ClientFrame) -> Message:
+    async def _store(self, socket: ChatSocket, frame: ClientFrame, attachment: Attachment | None) -> Message:
         live = socket.channel
         if live.count >= self._settings.max_messages:
             raise RandomchatError(code="channel_full")
+        if attachment is not None:
+            await self._attachments.fix(live.id, attachment)
         began_s = self._clock.boot_s()
         message = await self._insert(live, socket, frame)
         live.count += 1

@@ -15,9 +15,9 @@ from randomchat.chat.socket import CLOSE_MISBEHAVING, ChatSocket
 from randomchat.chat.typing_signs import TypingSigns
 from randomchat.clock import Clock
 from randomchat.config import Settings
-from randomchat.errors import NotFound
 from randomchat.infra.clock_watch import ClockWatch
 
+_STORED = frozenset({Event.TEXT, Event.FILE})
 MALFORMED_LIMIT, MALFORMED_WINDOW_S = 20, 10.0
 
 
@@ -70,7 +70,7 @@ class FrameHandler:
                 socket.close(CLOSE_MISBEHAVING, "too many malformed frames")
 
     async def _dispatch(self, socket: ChatSocket, conduct: Conduct, frame: ClientFrame) -> None:
-        if frame.event == Event.TEXT:
+        if frame.event in _STORED:
             await self._delivery.take(socket, frame, conduct.pace)
             return
         await conduct.pace.admit_sign()
@@ -79,9 +79,6 @@ class FrameHandler:
                 self._act(socket, frame)
             case Event.SEEN:
                 await self._seen.take(socket, frame)
-            case Event.FILE:
-                refusal = NotFound("There is no such file; files are not taken here yet.")
-                socket.refuse(frame, refusal, self._clock.wall_ms())
             case Event.BEAT:
                 self._beat(socket, frame)
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from randomchat.chat import frames
+from randomchat.chat.access import Access
 from randomchat.chat.closing import Closing
 from randomchat.chat.domain import Channel
 from randomchat.chat.frames import Frame
@@ -18,7 +19,7 @@ from randomchat.chat.user_sockets import SocketRef, UserSockets
 from randomchat.clock import Clock
 from randomchat.errors import Conflict, NotFound, Unavailable
 from randomchat.ids import ChannelId, MessageId, TicketId, UserId, random_id
-from randomchat.interfaces.chat import Membership, Seat
+from randomchat.interfaces.chat import Membership, Seat, TokenHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class ChatService:
         self,
         repository: ChatRepository,
         tokens: ChannelTokens,
+        access: Access,
         hub: Hub,
         presence: Presence,
         closing: Closing,
@@ -45,6 +47,7 @@ class ChatService:
     ) -> None:
         self._repository = repository
         self._tokens = tokens
+        self._access = access
         self._hub = hub
         self._presence = presence
         self._closing = closing
@@ -81,6 +84,10 @@ class ChatService:
         if membership is None or not membership.open:
             raise NotFound
         return self._tokens.issue(channel_id, user_id)
+
+    async def verify_token(self, token: str) -> TokenHolder:
+        claims, _ = await self._access.admit(token)
+        return TokenHolder(claims.channel_id, claims.user_id)
 
     async def shares_channel(self, one: UserId, other: UserId) -> bool:
         return await self._repository.shares_channel(one, other)

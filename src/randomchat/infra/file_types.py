@@ -26,7 +26,7 @@ class FileType:
 
     def allows(self, mime: str) -> bool:
         """Whether a file of this kind may say that it has this type; parameters do not count."""
-        return _essence(mime) in {self.mime, *self.aliases}
+        return essence(mime) in {self.mime, *self.aliases}
 
 
 def _type(mime: str, *aliases: str) -> FileType:
@@ -116,5 +116,6 @@ def _is_markup(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
 
 
-def _essence(mime: str) -> str:
+def essence(mime: str) -> str:
+    """A MIME type without its parameters, in lower case."""
     return mime.partition(";")[0].strip().lower()

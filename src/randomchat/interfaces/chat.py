@@ -29,6 +29,14 @@ class Membership:
     joined: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TokenHolder:
+    """Whom a channel token lets in, and where."""
+
+    channel_id: ChannelId
+    user_id: UserId
+
+
 class ChatApi(Protocol):
     """Channels and their tokens. Every call raises `Unavailable` where the store does not answer."""
 
@@ -51,6 +59,10 @@ class ChatApi(Protocol):
 
     async def issue_token(self, channel_id: ChannelId, user_id: UserId) -> str:
         """A fresh channel token for a member. Raises `NotFound` for anyone else, and where the channel is closed or gone."""
+        ...
+
+    async def verify_token(self, token: str) -> TokenHolder:
+        """Whose a channel token is. Raises `Unauthorized` where it is bad, expired or revoked, or the channel closed or gone."""
         ...
 
     async def shares_channel(self, one: UserId, other: UserId) -> bool:
