@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.unit.infra.notes import NOTES
 
 from randomchat.infra.sqlite import SqliteDatabase
+from tests.unit.infra.notes import NOTES
 
 
 @pytest.fixture

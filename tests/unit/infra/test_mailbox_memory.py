@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.simulated_time import simulate
-
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
+from tests.simulated_time import simulate
 
 
 async def received(weather: Weather | None, posts: int) -> tuple[list[int], MemoryBroker]:

@@ -1,8 +1,7 @@
 """What the rate limiter in memory keeps, and what it forgets."""
 
-from tests.fakes import FakeClock
-
 from randomchat.infra.rate_limiter_memory import MemoryRateLimiter
+from tests.fakes import FakeClock
 
 
 async def test_keys_are_forgotten_once_their_window_is_over() -> None:

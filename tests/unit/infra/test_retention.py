@@ -3,11 +3,10 @@
 import asyncio
 import itertools
 
-from tests.simulated_time import LoopClock, simulate
-
 from randomchat.config import RetentionSettings
 from randomchat.errors import Unavailable
 from randomchat.infra.retention import CHUNK, Retention
+from tests.simulated_time import LoopClock, simulate
 
 EVERY_S = 3600
 SETTINGS = RetentionSettings(days=7, every_s=EVERY_S)

@@ -5,11 +5,11 @@ import sqlite3
 import threading
 
 import pytest
-from tests.unit.infra.notes import INSERT, insert, note_ids
 
 from randomchat.errors import Unavailable
 from randomchat.infra import sqlite
 from randomchat.infra.sqlite import SqliteDatabase
+from tests.unit.infra.notes import INSERT, insert, note_ids
 
 
 async def test_many_writes_at_once_share_few_commits(database: SqliteDatabase) -> None:

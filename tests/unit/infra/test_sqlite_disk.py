@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.simulated_time import SimulatedLoop, simulate
-from tests.unit.infra.notes import INSERT, NOTES, insert, note_ids
 
 from randomchat.errors import Unavailable
 from randomchat.infra.sqlite import SqliteDatabase
+from tests.simulated_time import SimulatedLoop, simulate
+from tests.unit.infra.notes import INSERT, NOTES, insert, note_ids
 
 
 async def limit_pages(database: SqliteDatabase, more: int) -> None:

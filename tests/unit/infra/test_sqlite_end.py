@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.simulated_time import SimulatedLoop, simulate
-from tests.unit.infra.notes import NOTES, insert, note_ids, rows_in
 
 from randomchat.errors import Unavailable
 from randomchat.infra import sqlite
 from randomchat.infra.sqlite import SqliteDatabase
+from tests.simulated_time import SimulatedLoop, simulate
+from tests.unit.infra.notes import NOTES, insert, note_ids, rows_in
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.infra.notes import NOTES, insert, note_ids
 
 from randomchat.infra.sqlite import DatabaseError, Schema, SqliteDatabase
+from tests.unit.infra.notes import NOTES, insert, note_ids
 
 
 async def reopen(path: Path, *schemas: Schema) -> list[int]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from prometheus_client import CollectorRegistry
-from tests.simulated_time import LoopClock
-from tests.unit.match.far_stores import Distance, FarQueue, FarResults
 
 from randomchat.config import Settings
 from randomchat.errors import Conflict, NotFound, Unavailable
@@ -25,6 +23,8 @@ from randomchat.match.results import Result
 from randomchat.match.results_memory import MemoryResultStore
 from randomchat.match.searches import Search
 from randomchat.match.tickets import Ticket, Wish
+from tests.simulated_time import LoopClock
+from tests.unit.match.far_stores import Distance, FarQueue, FarResults
 
 
 class AnyUser:

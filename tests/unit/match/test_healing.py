@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.simulated_time import simulate
-from tests.unit.match.crowd import Person, Town, until
 
 from randomchat.errors import Unavailable
 from randomchat.ids import ChannelId, NodeId, UserId
@@ -17,6 +15,8 @@ from randomchat.interfaces.chat import Seat
 from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.results import Result
 from randomchat.match.tickets import Ticket, Wish
+from tests.simulated_time import simulate
+from tests.unit.match.crowd import Person, Town, until
 
 Scenario = Callable[[Town], Awaitable[None]]
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.fakes import FakeClock
 
 from randomchat.config import WideningSettings
 from randomchat.ids import NodeId, TicketId, UserId
@@ -18,6 +17,7 @@ from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.ticket_index import CANDIDATES
 from randomchat.match.tickets import Ticket, Wish
 from randomchat.match.widening import accepts
+from tests.fakes import FakeClock
 
 T = TypeVar("T")
 

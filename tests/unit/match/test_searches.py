@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes import FakeClock
-from tests.unit.match.crowd import FakeTab
 
 from randomchat.ids import ChannelId, NodeId, TicketId, UserId
 from randomchat.match.results import Result
 from randomchat.match.searches import Mark, Search, Searches
 from randomchat.match.tickets import Wish
+from tests.fakes import FakeClock
+from tests.unit.match.crowd import FakeTab
 
 ANN = UserId(1)
 FIRST, SECOND = Mark(ask_id=1, until_s=15), Mark(ask_id=2, until_s=15)

@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.simulated_time import simulate
-from tests.unit.match.crowd import Person, Town, until
 
 from randomchat.infra.mailbox_memory import Weather
 from randomchat.match.tickets import Wish
+from tests.simulated_time import simulate
+from tests.unit.match.crowd import Person, Town, until
 
 PEOPLE = 40
 ARRIVE_WITHIN_S = 30.0

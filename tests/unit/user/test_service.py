@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeClock, RecordingChatApi
 
 from randomchat.config import LimitSettings, UserSettings
 from randomchat.errors import InvalidInput, NotFound, RateLimited, Unauthorized, Unavailable
@@ -14,6 +13,7 @@ from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.user.repository_sqlite import SqliteUserRepository
 from randomchat.user.schema_sqlite import USER_SCHEMA
 from randomchat.user.service import UserService
+from tests.fakes import FakeClock, RecordingChatApi
 
 DAY_S = 24 * 3600
 
