@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import http.client
 import os
 import signal
@@ -18,12 +19,18 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S, STOP_S = 30.0, 10.0
+PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel (Linux) to kill the server where its parent is itself killed, and so can't."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class ServerProcess:
@@ -45,7 +52,7 @@ class ServerProcess:
         return self._child.pid
 
     def start(self) -> None:
-        """Start it, without waiting until it answers."""
+        """Start it, without waiting until it answers. It does not outlive the thread that calls this."""
         assert self._child is None, "the server runs"
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -56,6 +63,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - it takes no lock
             )
         atexit.register(self.kill)
 
