@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench chaos openapi lock clean
+.PHONY: help install run client test check format bench chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+NODE := ! $(BIN)/python hatch_build.py needs-node || $(PIP) --require-hashes -r requirements-node.txt
 PORT ?= 8080
 DATA_DIR ?= data
 MINUTES ?= 5
@@ -10,19 +12,24 @@ MINUTES ?= 5
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/run .venv/dev ## Set everything up: the product, the tools of its tests, a browser for them
+install: .venv/run client .venv/tools ## Set everything up: the product, the tools of its tests, a browser for them
 
-run: .venv/run ## Serve the chat on http://localhost:8080 (PORT=, DATA_DIR=)
+run: .venv/run client ## Serve the chat on http://localhost:8080 (PORT=, DATA_DIR=)
 	@exec $(BIN)/randomchat up --port $(PORT) --data-dir $(DATA_DIR)
 
-test: .venv/dev ## Run every test that this machine can run
+client: .venv/run ## Build the browser client, where its sources have changed
+	@$(NODE)
+	@$(BIN)/python hatch_build.py client
+
+test: .venv/tools client ## Run every test that this machine can run
 	@$(BIN)/python -m pytest
 
-check: .venv/dev ## Check format, lint, types and the borders between packages
+check: .venv/tools client ## Check format, lint, types, the borders between packages and the weight of the browser client
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
 
 format: .venv/dev ## Format the code
 	@$(BIN)/ruff format .
@@ -34,17 +41,21 @@ bench: .venv/dev ## Measure cost, latency, memory and matching
 chaos: .venv/dev ## Kill the server under load, again and again, and judge what clients saw (MINUTES=)
 	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)
 
-openapi: .venv/run ## Write the OpenAPI documents anew from the code
-	@for service in user match chat; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
+openapi: .venv/tools ## Write the documents in api/ anew from the code, and the browser client's types from them
+	@for service in user match chat uploader; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
+	@$(BIN)/randomchat frames > api/frames.schema.json
+	@cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent generate
 
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --group build pyproject.toml -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group pyproject.toml:node -o requirements-node.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove everything that was built or installed here; the data folder stays
-	rm -rf .venv .cache dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .cache dist frontend/node_modules src/randomchat/web/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -52,12 +63,17 @@ clean: ## Remove everything that was built or installed here; the data folder st
 
 .venv/run: requirements.txt pyproject.toml | .venv/bin/python
 	@echo "Installing randomchat (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(NODE)
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/run
 	@echo "Installing the tools for tests (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PIP) --require-hashes -r requirements-dev.txt
 	@sh tests/install-browser.sh
+	@touch $@
+
+.venv/tools: frontend/package-lock.json .venv/dev
+	@$(BIN)/python hatch_build.py tools
 	@touch $@

@@ -1,29 +1,34 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { readFile, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-const OUT = "../src/randomchat/web/dist";
 const BACKEND = process.env.RANDOMCHAT_URL ?? "http://127.0.0.1:8080";
 
-// Small files are not worth a second one beside them.
+// The server sends these where the browser takes them. Small files are not worth a second one beside them.
 function precompress(): Plugin {
   const worth = /\.(js|css|svg|json|webmanifest|html)$/;
+  let folder = "";
   return {
     name: "precompress",
     apply: "build",
+    configResolved({ root, build }) {
+      folder = resolve(root, build.outDir);
+    },
     async closeBundle() {
-      for (const name of await readdir(OUT, { recursive: true })) {
-        if (!worth.test(name)) continue;
-        const content = await readFile(join(OUT, name));
-        if (content.length < 1000) continue;
-        const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
-        await writeFile(join(OUT, `${name}.br`), brotliCompressSync(content, { params: quality }));
-        await writeFile(join(OUT, `${name}.gz`), gzipSync(content, { level: 9 }));
-      }
+      const names = (await readdir(folder, { recursive: true })).filter((name) => worth.test(name));
+      await Promise.all(names.map((name) => compress(join(folder, name))));
     },
   };
+}
+
+async function compress(file: string): Promise<void> {
+  const content = await readFile(file);
+  if (content.length < 1000) return;
+  const params = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
+  await writeFile(`${file}.br`, brotliCompressSync(content, { params }));
+  await writeFile(`${file}.gz`, gzipSync(content, { level: 9 }));
 }
 
 export default defineConfig(({ mode }) => ({
@@ -31,7 +36,7 @@ export default defineConfig(({ mode }) => ({
   // Testing a component needs the browser's half of Svelte.
   ...(mode === "test" ? { resolve: { conditions: ["browser"] } } : {}),
   build: {
-    outDir: OUT,
+    outDir: "../src/randomchat/web/dist",
     emptyOutDir: true,
     // The policy of the pages allows neither inline scripts nor data: URLs of scripts.
     modulePreload: { polyfill: false },
