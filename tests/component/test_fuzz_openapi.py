@@ -37,6 +37,7 @@ same_each_time = settings(
 
 user_api = schemathesis.openapi.from_path(DOCUMENTS / "user.json")
 match_api = schemathesis.openapi.from_path(DOCUMENTS / "match.json")
+uploader_api = schemathesis.openapi.from_path(DOCUMENTS / "uploader.json")
 chat_api = schemathesis.openapi.from_path(DOCUMENTS / "chat.json")
 
 
@@ -113,6 +114,13 @@ def test_the_chat_service_answers_as_documented(case: AnyCase, world: World) -> 
     ask(case, world)
     token = world.doomed_token if case.method == "DELETE" else world.token
     ask(case, world, headers={"Authorization": f"Bearer {token}"})
+
+
+@uploader_api.parametrize()
+@same_each_time
+def test_the_uploader_answers_as_documented(case: AnyCase, world: World) -> None:
+    ask(case, world)
+    ask(case, world, headers={"Authorization": f"Bearer {world.token}"})
 
 
 @pytest.mark.parametrize("path", ["/api/user/me", "/api/chat/users", "/api/chat/channel/messages", "/api/chat/forwardauth"])
