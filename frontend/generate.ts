@@ -14,7 +14,7 @@ async function framesDocument(): Promise<OpenAPI3> {
 }
 
 const documents: Record<string, OpenAPI3> = { frames: await framesDocument() };
-for (const service of ["user", "chat"]) documents[service] = JSON.parse(await read(`openapi/${service}.json`));
+for (const service of ["user", "chat", "uploader"]) documents[service] = JSON.parse(await read(`openapi/${service}.json`));
 
 await mkdir(OUT, { recursive: true });
 for (const [name, document] of Object.entries(documents)) {

@@ -173,7 +173,7 @@ export class LiveConversation implements Conversation, LineOwner {
   }
 
   fileUrl(objectKey: string, fresh = false): Promise<string> {
-    return this.#links.url(objectKey, fresh);
+    return this.#links.url(objectKey, this.#transcript.nameOf(objectKey), fresh);
   }
 
   // -------------------------------------------------------------------------------------------- what the line says

@@ -1,3 +1,4 @@
+import type { components } from "./generated/uploader.ts";
 import type { Http } from "./http.ts";
 import type { Platform } from "./platform.ts";
 
@@ -16,20 +17,20 @@ export class Links {
     this.#token = token;
   }
 
-  url(objectKey: string, isFresh = false): Promise<string> {
+  /** `name`: under which a browser saves the file. */
+  url(objectKey: string, name: string, isFresh = false): Promise<string> {
     const known = this.#known.get(objectKey);
     const now = this.#platform.now();
     if (known && !isFresh && now - known.askedAt < GOOD_FOR_MS) return known.url;
-    const url = this.#ask(objectKey);
+    const url = this.#ask(objectKey, name);
     this.#known.set(objectKey, { url, askedAt: now });
     url.catch(() => this.#known.delete(objectKey));
     return url;
   }
 
-  async #ask(objectKey: string): Promise<string> {
-    const name = encodeURIComponent(base64(objectKey));
-    const path = `/api/uploader/download/presigned?okb64=${name}`;
-    return (await this.#http.call<{ url: string }>(path, { token: this.#token() })).url;
+  async #ask(objectKey: string, name: string): Promise<string> {
+    const path = `/api/uploader/download/presigned?${new URLSearchParams({ okb64: base64(objectKey), name })}`;
+    return (await this.#http.call<components["schemas"]["DownloadLink"]>(path, { token: this.#token() })).url;
   }
 }
 

@@ -27,10 +27,6 @@ export class Transcript {
     return this.#seen.peers;
   }
 
-  get oldestId(): string | null {
-    return this.#sorted[0]?.id ?? null;
-  }
-
   /** The same message may come again, under a smaller id too: then it moves. */
   put(frame: ServerFrame): void {
     const mine = frame.user_id === this.#me;
@@ -59,6 +55,11 @@ export class Transcript {
     const stored = this.#sorted.map((entry) => this.#show(entry, waiting.has(entry.shown.key)));
     const unstored = [...waiting].filter(([key]) => !this.#byKey.has(key));
     return [...stored, ...unstored.map(([key, letter]) => waitingMessage(key, letter))];
+  }
+
+  /** Of a file; "" for one that is not here. */
+  nameOf(objectKey: string): string {
+    return this.#sorted.find(({ shown }) => shown.objectKey === objectKey)?.shown.text ?? "";
   }
 
   unseen(): { firstUnseenId: string | null; unseenCount: number } {

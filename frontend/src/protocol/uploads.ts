@@ -1,17 +1,14 @@
 import { FILE_MAX_BYTES, type Problem, type Upload, type Uploads } from "./api.ts";
+import { extensionOf, sendableName } from "./file_name.ts";
+import type { components } from "./generated/uploader.ts";
 import type { Http } from "./http.ts";
 import { Value } from "./observable.ts";
 import type { Platform, Transfer } from "./platform.ts";
 import { problemOf, Refusal } from "./refusal.ts";
-import { bytesOf } from "./text.ts";
 
 const AT_ONCE = 2;
-const NAME_MAX_BYTES = 255;
 
-interface Place {
-  readonly object_key: string;
-  readonly url: string;
-}
+type Place = components["schemas"]["UploadLink"];
 
 /** Brings files to the object store, two at a time, in the order in which they were added. */
 export class LiveUploads implements Uploads {
@@ -75,7 +72,7 @@ export class LiveUploads implements Uploads {
       const objectKey = await this.#bring(id, file);
       if (!this.#find(id)) return;
       this.cancel(id);
-      this.#done(shortened(file.name), objectKey);
+      this.#done(sendableName(file.name), objectKey);
     } catch (thrown) {
       this.#transfers.delete(id);
       this.#change(id, { state: "failed", problem: problemOf(thrown) });
@@ -124,15 +121,4 @@ function problemWith(file: File): Problem | null {
   if (file.size === 0) return { code: "empty_file", message: "The file is empty.", retryable: false };
   if (file.size > FILE_MAX_BYTES) return { code: "too_large", message: "The file is too large.", retryable: false };
   return null;
-}
-
-function extensionOf(name: string): string {
-  return /\.([a-z0-9]{1,10})$/i.exec(name)?.[1]?.toLowerCase() ?? "";
-}
-
-/** The end of a long name, which has the extension. */
-function shortened(name: string): string {
-  let characters = [...name];
-  while (bytesOf(characters.join("")) > NAME_MAX_BYTES) characters = characters.slice(1);
-  return characters.join("") || "file";
 }
