@@ -34,6 +34,7 @@ def _type(mime: str, *aliases: str) -> FileType:
 
 
 _JPEG = _type("image/jpeg", "image/jpg", "image/pjpeg")
+_TIFF = _type("image/tiff")
 _MPEG_AUDIO = _type("audio/mpeg", "audio/mp3")
 _MP4_AUDIO = _type("audio/mp4", "audio/x-m4a", "audio/m4a")
 _MP4 = _type("video/mp4", "audio/mp4", "video/x-m4v")
@@ -48,6 +49,8 @@ FILE_TYPES: dict[str, FileType] = {
     "webp": _type("image/webp"),
     "avif": _type("image/avif"),
     "heic": _type("image/heic", "image/heif"),
+    "tif": _TIFF,
+    "tiff": _TIFF,
     "bmp": _type("image/bmp", "image/x-ms-bmp"),
     "mp3": _MPEG_AUDIO,
     "m4a": _MP4_AUDIO,
@@ -63,6 +66,9 @@ FILE_TYPES: dict[str, FileType] = {
     "webm": _type("video/webm", "audio/webm"),
     "ogv": _type("video/ogg", "application/ogg"),
     "mov": _type("video/quicktime"),
+    "mkv": _type("video/x-matroska", "video/matroska"),
+    "avi": _type("video/x-msvideo", "video/avi", "video/vnd.avi"),
+    "3gp": _type("video/3gpp"),
     "pdf": _type("application/pdf"),
     "txt": _type(_PLAIN_TEXT),
     "log": _type(_PLAIN_TEXT, "text/x-log"),
