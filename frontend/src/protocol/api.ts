@@ -98,6 +98,8 @@ export interface ConversationState {
   readonly me: string;
   readonly commonInterests: readonly string[];
   readonly connection: Connection;
+  /** While `connecting`: when the next try is due, in milliseconds of `Date.now()`; null while one is under way. */
+  readonly retryAt: number | null;
   /** The replay is out: what the server had is here. False again whenever the line breaks. */
   readonly upToDate: boolean;
   readonly peer: Peer;

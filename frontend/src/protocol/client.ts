@@ -30,7 +30,7 @@ class LiveClient implements Client {
     this.#platform = platform;
     this.#memory = memory;
     this.#http = new Http(platform);
-    this.#account = new Account(this.#http);
+    this.#account = new Account(this.#http, platform.shared);
     this.state = new Value(this.#snapshot("start"));
   }
 

@@ -344,6 +344,7 @@ export class LiveConversation implements Conversation, LineOwner {
       me: this.#me,
       commonInterests,
       connection: this.#line.connection,
+      retryAt: this.#line.retryAt,
       upToDate: this.#isUpToDate,
       peer: { ...this.#peer.peer, typing: this.#peerTyping.isTyping },
       messages: this.#transcript.list(this.#outbox.letters),

@@ -33,6 +33,7 @@ export class Line {
   #socket: Socket | null = null;
   #isOpen = false;
   #isStopped = true;
+  #retryAt: number | null = null;
   #forgetWake = nothing;
   /** Of what this line waits for: an opening, five good seconds, or the next try. */
   #cancelTimer = nothing;
@@ -47,6 +48,11 @@ export class Line {
   get connection(): Connection {
     if (this.#isOpen) return "open";
     return this.#platform.isOnline() ? "connecting" : "offline";
+  }
+
+  /** When the next try is due; null while one is under way, or none is needed. */
+  get retryAt(): number | null {
+    return this.#retryAt;
   }
 
   /** Connects at once, where no socket is there yet. */
@@ -76,6 +82,7 @@ export class Line {
   }
 
   #connect(): void {
+    this.#retryAt = null;
     const { path, protocols } = this.#owner.address();
     const socket = this.#platform.openSocket(this.#platform.origin.replace(/^http/, "ws") + path, protocols);
     this.#socket = socket;
@@ -110,13 +117,16 @@ export class Line {
       this.#owner.refused(code);
       return;
     }
-    this.#wait(this.#backoff.next(), () => this.#connect());
+    const delayMs = this.#backoff.next();
+    this.#retryAt = this.#platform.now() + delayMs;
+    this.#wait(delayMs, () => this.#connect());
     this.#owner.changed();
     this.#owner.lost(wasOpen);
   }
 
   #drop(): void {
     this.#cancelTimer();
+    this.#retryAt = null;
     this.#pulse.stop();
     this.#isOpen = false;
     const socket = this.#socket;

@@ -5,6 +5,8 @@ export interface Platform {
   readonly origin: string;
   /** This tab's own, over reloads. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  /** Of all tabs of this browser. Without it, a little more is asked of the server. */
+  readonly shared?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
   fetch(url: string, init: RequestInit): Promise<Response>;
   openSocket(url: string, protocols: string[]): Socket;
   /** Sends a file's bytes. The promise rejects on any refusal. */

@@ -8,6 +8,7 @@ export function browserPlatform(): Platform {
   return {
     origin: location.origin,
     storage: sessionStorage,
+    shared: localStorage,
     fetch: (url, init) => fetch(url, init),
     openSocket: (url, protocols) => new WebSocket(url, protocols),
     put,
