@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from weakref import WeakValueDictionary
 
 from msgspec import UNSET
 
@@ -30,6 +31,7 @@ class LiveChannel:
     """A channel with sockets on this node, and what the node knows of it."""
 
     __slots__ = (
+        "__weakref__",
         "count",
         "failing_since",
         "floor",
@@ -168,6 +170,8 @@ class Hub:
     def __init__(self) -> None:
         self.channels: dict[ChannelId, LiveChannel] = {}
         self.sockets: dict[int, ChatSocket] = {}
+        self._remembered: WeakValueDictionary[ChannelId, LiveChannel] = WeakValueDictionary()
+        """Also those without sockets, while a goodbye or a grace is under way."""
         self._numbers = itertools.count(1)
 
     def add(
@@ -180,7 +184,13 @@ class Hub:
         max_bytes: int,
         on_closed: Callable[[ChatSocket], None],
     ) -> ChatSocket:
-        """Put a new socket into its channel: from now on live messages reach it, and are held."""
+        """Put a new socket into its channel: from now on live messages reach it, and are held.
+
+        A channel that is just being left is taken up again instead of `live`: else the goodbye would undo the return.
+        """
+        live = self._remembered.setdefault(live.id, live)
+        if not live.sockets:
+            live.look_at = None  # the sweep looks at no channel without sockets
         socket = ChatSocket(
             next(self._numbers), live, user_id, connection, issued_at_s=issued_at_s, max_bytes=max_bytes, on_closed=on_closed
         )

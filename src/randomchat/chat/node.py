@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from randomchat.chat.closing import Closing
@@ -24,7 +23,7 @@ from randomchat.chat.posts import (
 )
 from randomchat.chat.presence import Presence
 from randomchat.chat.seen import SeenMarks
-from randomchat.chat.sweep import Sweep
+from randomchat.chat.sweep import TICK_S, Sweep
 from randomchat.chat.typing_signs import TypingSigns
 from randomchat.clock import Clock
 from randomchat.errors import Unavailable
@@ -32,6 +31,7 @@ from randomchat.ids import NodeId
 from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.mailbox import Mailbox, topic_of
 from randomchat.infra.node import NodeLeases
+from randomchat.infra.tasks import Loops
 
 BEAT_EVERY_S = 1.0
 BEAT_LATE_S = 3.0
@@ -74,19 +74,18 @@ class ChatNode:
         self._alive: frozenset[NodeId] = frozenset()
         self._heard_at_s = self._renewed_at_s = clock.boot_s()
         self._transit_ms = 0.0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loops = Loops()
 
     async def start(self) -> None:
         """Make the topic, take the lease, and begin to beat and to sweep."""
         await self._mailbox.subscribe(topic_of("chat", self.id), self._receive)
         await self._beat()
-        self._tasks = [asyncio.create_task(self._beat_for_ever()), asyncio.create_task(self._sweep.run())]
+        self._loops.repeat(self._beat, BEAT_EVERY_S)
+        self._loops.repeat(self._sweep.tick, TICK_S)
 
     async def stop(self) -> None:
         """Give up topic and lease."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._loops.close()
         with contextlib.suppress(Unavailable):
             await self._leases.release(self.id)
         await self._mailbox.close()
@@ -105,13 +104,8 @@ class ChatNode:
         """Why no socket should be taken at the moment, or None."""
         return self._watch.disagreement(self._alive)
 
-    async def _beat_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_EVERY_S)
-            self._watch.trustworthy()
-            await self._beat()
-
     async def _beat(self) -> None:
+        self._watch.trustworthy()
         self._outbox.post_all({self.id, *self._alive}, Beat())
         with contextlib.suppress(Unavailable):
             known = await self._leases.renew(self.id)

@@ -30,8 +30,9 @@ from randomchat.clock import Clock
 from randomchat.config import Settings
 from randomchat.errors import Overloaded, Unavailable
 from randomchat.ids import MessageId
+from randomchat.infra.tasks import Tasks
 
-DRAIN_WORK_S, DRAIN_FLUSH_S = 2.0, 4.0
+DRAIN_WORK_S, DRAIN_FLUSH_S, DRAIN_GOODBYE_S = 2.0, 4.0, 0.5
 FOR_GOOD = frozenset({CLOSE_CHANNEL, CLOSE_REVOKED, CLOSE_MISBEHAVING, CLOSE_SURPLUS})
 """Closed so by the server, a client does not come back: for the other member that is like a goodbye."""
 NO_LIMIT = 1_000_000
@@ -78,7 +79,7 @@ class Reception:
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
-        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._goodbyes = Tasks()
         self._draining = False
 
     def admit(self) -> None:
@@ -107,13 +108,13 @@ class Reception:
             self._leave(socket, clean=incoming.close_code in GOODBYE)
 
     async def drain(self) -> None:
-        """Take no more sockets, finish the frames under way, close all with 1012, and wait until that is out: 6 s at most."""
+        """Take no more sockets, finish the frames under way, close all with 1012, and wait until that is out: 6.5 s at most."""
         self._draining = True
         await self._wait_until(lambda: not any(socket.busy for socket in self._hub.sockets.values()), DRAIN_WORK_S)
         sockets = list(self._hub.sockets.values())
         self._hub.close_all(CLOSE_GOING_AWAY, "the server is going away")
         await self._wait_until(lambda: not any(socket.queued_bytes for socket in sockets), DRAIN_FLUSH_S)
-        await asyncio.gather(*self._goodbyes, return_exceptions=True)
+        await self._goodbyes.close(DRAIN_GOODBYE_S)
 
     async def _wait_until(self, done: Callable[[], bool], most_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -154,9 +155,7 @@ class Reception:
     def _leave(self, socket: ChatSocket, *, clean: bool) -> None:
         if self._hub.remove(socket):
             self._metrics.sockets.dec()
-            goodbye = asyncio.create_task(self._say_goodbye(socket, clean=clean))
-            self._goodbyes.add(goodbye)
-            goodbye.add_done_callback(self._goodbyes.discard)
+            self._goodbyes.spawn(self._say_goodbye(socket, clean=clean))
 
     async def _say_goodbye(self, socket: ChatSocket, *, clean: bool) -> None:
         await self._presence.leave(socket, clean=clean)

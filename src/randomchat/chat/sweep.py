@@ -19,6 +19,7 @@ from randomchat.config import SweepSettings
 from randomchat.errors import NotFound, Unavailable
 from randomchat.ids import MessageId, first_id_at
 from randomchat.infra.clock_watch import ClockWatch
+from randomchat.infra.tasks import Tasks
 
 TICK_S = 0.25
 SOON_S = (1.0, 5.0)
@@ -59,7 +60,7 @@ class Sweep:
         self._metrics = metrics
         self._queue: list[tuple[float, int, LiveChannel]] = []
         self._order = itertools.count()
-        self._running: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.healthy = True
         """Whether the fast path works: set by the node."""
 
@@ -91,18 +92,13 @@ class Sweep:
             due.append(live.tried_boot_s + UNHEALTHY_EVERY_S)
         return min(due)
 
-    async def run(self) -> None:
-        """Sweep until cancelled."""
-        reads_a_tick = max(1, round(self._settings.reads_per_second * TICK_S))
-        while True:
-            self._watch.trustworthy()
-            for live in self._next(reads_a_tick):
-                if len(self._running) >= AT_ONCE:
-                    await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-                task = asyncio.create_task(self.sweep(live))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-            await asyncio.sleep(TICK_S)
+    async def tick(self) -> None:
+        """Begin the sweeps that are due; to be called every `TICK_S`."""
+        self._watch.trustworthy()
+        for live in self._next(max(1, round(self._settings.reads_per_second * TICK_S))):
+            while len(self._tasks) >= AT_ONCE:  # noqa: ASYNC110 - rare, and ends with the next answer of the store
+                await asyncio.sleep(0.001)
+            self._tasks.spawn(self.sweep(live))
 
     def _next(self, most: int) -> list[LiveChannel]:
         """The channels that are due now, the longest unswept first where all are."""

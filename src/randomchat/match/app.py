@@ -13,6 +13,7 @@ from randomchat.config import Settings
 from randomchat.ids import NodeId
 from randomchat.infra.mailbox import Mailbox
 from randomchat.infra.node import NodeLeases
+from randomchat.infra.tasks import Tasks
 from randomchat.interfaces.chat import ChatApi
 from randomchat.interfaces.user import UserApi
 from randomchat.match.confirmation import Confirmations
@@ -26,7 +27,6 @@ from randomchat.match.rest import create_rest
 from randomchat.match.results import ResultStore
 from randomchat.match.searches import Searches
 from randomchat.match.service import MatchService
-from randomchat.match.tasks import Tasks
 from randomchat.match.upkeep import Upkeep
 from randomchat.match.websocket import MatchEndpoint
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from randomchat.clock import Clock
@@ -10,12 +9,13 @@ from randomchat.errors import Unavailable
 from randomchat.ids import NodeId
 from randomchat.infra.mailbox import Mailbox
 from randomchat.infra.node import LEASE_S, NodeLeases
+from randomchat.infra.tasks import Loops, Tasks
 from randomchat.match.confirmation import Confirmations
 from randomchat.match.posts import Answer, Ask, Matched, Post, PostOffice, Released
 from randomchat.match.results import Result
 from randomchat.match.searches import Searches
-from randomchat.match.tasks import Tasks
-from randomchat.match.upkeep import Upkeep
+from randomchat.match.upkeep import RENEW_S as TICKETS_RENEW_S
+from randomchat.match.upkeep import TICK_S, Upkeep
 
 RENEW_S = LEASE_S / 4
 STOP_WITHIN_S = 2.0
@@ -46,19 +46,19 @@ class MatchNode:
         self._clock = clock
         self._tasks = tasks
         self._renewed_at_s = clock.boot_s()
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops = Loops()
 
     async def start(self) -> None:
         """Make the topic, take the lease, and begin to pair people."""
         await self._posts.open(self._receive)
         await self._renew()
-        self._loops = [asyncio.create_task(self._upkeep.run()), asyncio.create_task(self._renew_for_ever())]
+        self._loops.repeat(self._renew, RENEW_S)
+        self._loops.repeat(self._upkeep.tick, TICK_S)
+        self._loops.repeat(self._upkeep.renew, TICKETS_RENEW_S)
 
     async def stop(self) -> None:
         """Let the pairs under way come to their end, for a moment, and give up topic and lease."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._loops.close()
         await self._tasks.close(STOP_WITHIN_S)
         with contextlib.suppress(Unavailable):
             await self._leases.release(self.id)
@@ -69,11 +69,6 @@ class MatchNode:
         if self._clock.boot_s() - self._renewed_at_s > LEASE_S:
             return "the store of the queue does not answer"
         return None
-
-    async def _renew_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_S)
-            await self._renew()
 
     async def _renew(self) -> None:
         with contextlib.suppress(Unavailable):

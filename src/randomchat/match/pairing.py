@@ -18,6 +18,7 @@ from randomchat.clock import Clock
 from randomchat.config import WideningSettings
 from randomchat.errors import Conflict, Unavailable
 from randomchat.ids import ChannelId, NodeId
+from randomchat.infra.tasks import Tasks
 from randomchat.interfaces.chat import ChatApi, Seat
 from randomchat.match.confirmation import Confirmations
 from randomchat.match.metrics import MatchMetrics
@@ -26,7 +27,6 @@ from randomchat.match.queue import TicketQueue
 from randomchat.match.recent import RecentPartners
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.searches import Mark, Search, Searches
-from randomchat.match.tasks import Tasks
 from randomchat.match.tickets import Ticket
 from randomchat.match.widening import next_widening_ms
 
@@ -122,15 +122,12 @@ class Pairing:
         search.search_at_s = self._clock.boot_s() + wait_s
 
     async def _take_partner(self, search: Search) -> Ticket | None:
-        seeking = search.seeking = asyncio.get_running_loop().create_future()
-        try:
-            return await self._queue.take_partner(search.ticket)
-        except Unavailable:
-            search.search_at_s = self._clock.boot_s() + RETRY_S
-            return None
-        finally:
-            search.seeking = None
-            seeking.set_result(None)
+        with search.asks_the_queue():
+            try:
+                return await self._queue.take_partner(search.ticket)
+            except Unavailable:
+                search.search_at_s = self._clock.boot_s() + RETRY_S
+                return None
 
     async def _agree(self, search: Search, partner: Ticket, finding: Mark) -> bool:
         """Have the partner confirmed and the channel made; False where the finder is to try another one."""

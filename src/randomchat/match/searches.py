@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -42,18 +43,18 @@ class Search:
 
     `ticket`: this node's. `holder`: the ticket that has the person's place in the queue, None until that is known; where it is
     another node's, that node searches, and this one looks out for the result. `ticket_ids`: all tickets whose result is this
-    search's. `seeking`: ends when the queue has answered a question for a partner. `busy`: one of the steps of `Upkeep` is under
-    way. `over`: the tabs were told, or are gone.
+    search's. `asking`: ends when the queue has answered a question for a place or a partner. `busy`: one of the steps of
+    `Upkeep` is under way. `over`: the tabs were told, or are gone.
     """
 
     __slots__ = (
         "alone_since_s",
+        "asking",
         "busy",
         "holder",
         "mark",
         "over",
         "search_at_s",
-        "seeking",
         "tabs",
         "ticket",
         "ticket_ids",
@@ -65,7 +66,7 @@ class Search:
         self.ticket_ids = {ticket.id}
         self.holder: Ticket | None = None
         self.mark: Mark | None = None
-        self.seeking: asyncio.Future[None] | None = None
+        self.asking: asyncio.Future[None] | None = None
         self.tabs: list[Tab] = []
         self.alone_since_s = 0.0
         self.search_at_s = 0.0
@@ -97,6 +98,16 @@ class Search:
         if self.mark is None and self.is_free:
             self.mark = mark
         return self.mark is not None and self.mark.ask_id == mark.ask_id
+
+    @contextmanager
+    def asks_the_queue(self) -> Iterator[None]:
+        """While the queue is asked, others who ask for the ticket must wait."""
+        asking = self.asking = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            self.asking = None
+            asking.set_result(None)
 
     def release(self, ask_id: int) -> None:
         """Let the ticket be had again, if it is that attempt that has it, and surely made nothing of it."""
@@ -167,11 +178,12 @@ class Searches:
     async def confirm(self, user_id: UserId, ticket_id: TicketId, mark: Mark) -> bool:
         """Confirm that a ticket's socket lives, and mark it as taken by one attempt.
 
-        A ticket that seeks a partner at this moment has perhaps been taken out by the one who asks: then it will find nobody.
+        A ticket that waits for an answer of the queue has perhaps been taken out by the one who asks: it will then find nobody,
+        or learn that it has had a place.
         """
         search = self._by_user.get(user_id)
-        if search is not None and search.seeking is not None:
-            await asyncio.wait((search.seeking,))
+        while search is not None and search.asking is not None:
+            await asyncio.wait((search.asking,))
         return search is not None and search.ticket.id == ticket_id and search.take(mark)
 
     def lapse(self, user_id: UserId, ask_id: int) -> None:

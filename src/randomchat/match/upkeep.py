@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,13 +9,13 @@ from dataclasses import replace
 from randomchat.clock import Clock
 from randomchat.errors import Unavailable
 from randomchat.ids import UserId
+from randomchat.infra.tasks import Tasks
 from randomchat.interfaces.chat import ChatApi
 from randomchat.match.pairing import Pairing
 from randomchat.match.queue import TICKET_LEASE_S, TicketQueue
 from randomchat.match.recent import RecentPartners
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.searches import Search, Searches
-from randomchat.match.tasks import Tasks
 
 TICK_S = 0.25
 RENEW_S = TICKET_LEASE_S / 3
@@ -48,17 +47,11 @@ class Upkeep:
         self._clock = clock
         self._tasks = tasks
 
-    async def run(self) -> None:
-        """Look after all searches, for ever."""
-        renew_at_s = 0.0
-        while True:
-            now = self._clock.boot_s()
-            if now >= renew_at_s:
-                renew_at_s = now + RENEW_S
-                self._tasks.spawn(self._renew())
-            for search in self._searches:
-                self._look_after(search, now)
-            await asyncio.sleep(TICK_S)
+    async def tick(self) -> None:
+        """Look after all searches; to be called every `TICK_S`."""
+        now = self._clock.boot_s()
+        for search in self._searches:
+            self._look_after(search, now)
 
     def begin(self, search: Search) -> None:
         """A tab has joined: enter the queue, or regain the place with what is now wished."""
@@ -93,6 +86,12 @@ class Upkeep:
 
         In this order: a node that has matched the person stores the result before it gives up the place.
         """
+        with search.asks_the_queue():
+            await self._take_place(search)
+        if search.is_free:
+            self._pairing.want(search)
+
+    async def _take_place(self, search: Search) -> None:
         user_id = search.ticket.user_id
         excluded = await self._recent_partners(user_id)
         search.ticket = replace(search.ticket, excluded=excluded)
@@ -106,7 +105,6 @@ class Upkeep:
             await self._queue.leave([search.ticket])
         else:
             search.held_by(holder)
-            self._pairing.want(search)
 
     async def _wait_again(self, search: Search) -> None:
         await self._pairing.enter(search)
@@ -136,7 +134,8 @@ class Upkeep:
         with contextlib.suppress(Unavailable):  # its lease ends by itself
             await self._queue.leave([search.ticket])
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
+        """Keep the places of all searches, and regain those that were lost; to be called every `RENEW_S`."""
         searches = list(self._searches)
         try:
             waiting = await self._queue.renew([search.ticket for search in searches if search.is_home])

@@ -37,10 +37,10 @@ def acknowledge_before_store(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_sweep(patch: pytest.MonkeyPatch) -> None:
-    async def never(_: Sweep) -> None:
-        await asyncio.Event().wait()
+    async def rest(_: Sweep) -> None:
+        return
 
-    patch.setattr(Sweep, "run", never)
+    patch.setattr(Sweep, "tick", rest)
 
 
 def no_replay_overlap(patch: pytest.MonkeyPatch) -> None:

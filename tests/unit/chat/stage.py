@@ -22,6 +22,7 @@ from randomchat.config import Settings
 from randomchat.errors import NotFound, Unavailable
 from randomchat.ids import ChannelId, MessageId, NodeId, UserId
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox
+from randomchat.infra.node import NodeLeases
 from randomchat.infra.node_memory import MemoryNodeLeases
 from randomchat.infra.object_store import Examine, ObjectKey, OpenObject, StoredObject
 from tests.reliability.simulation.store import Link, Store, new_channel
@@ -135,9 +136,15 @@ class NotedLink(Link):
 
 
 class FlakyRoutes(MemoryRoutes):
-    """Routes that can be away."""
+    """Routes that can be away, or slow to write."""
 
     away = False
+    write_takes_s = 0.0
+
+    async def put(self, channel_id: ChannelId, node: NodeId, users: frozenset[UserId]) -> None:
+        if self.write_takes_s:
+            await asyncio.sleep(self.write_takes_s)
+        await super().put(channel_id, node, users)
 
     async def get(self, channel_id: ChannelId) -> dict[NodeId, frozenset[UserId]]:
         if self.away:
@@ -175,13 +182,47 @@ class NoObjects:
         return 0
 
 
+class OwnLeases:
+    """One node's way to the leases; a node that is cut off renews nothing, and does not know it."""
+
+    cut_off = False
+
+    def __init__(self, shared: NodeLeases) -> None:
+        self._shared = shared
+
+    async def renew(self, node: NodeId) -> bool:
+        return True if self.cut_off else await self._shared.renew(node)
+
+    async def release(self, node: NodeId) -> None:
+        await self._shared.release(node)
+
+    async def list_alive(self) -> frozenset[NodeId]:
+        return await self._shared.list_alive()
+
+
+class OwnMailbox(MemoryMailbox):
+    """One node's mailbox; a node that is cut off posts nothing."""
+
+    cut_off = False
+
+    def post(self, topic: str, data: bytes) -> None:
+        if not self.cut_off:
+            super().post(topic, data)
+
+
 @dataclass
 class Node:
-    """A node, its clock and its way to the store."""
+    """A node, its clock, and its ways to the store and to the others."""
 
     app: ChatApp
     clock: NodeClock
     link: NotedLink
+    leases: OwnLeases
+    mailbox: OwnMailbox
+
+    def die(self) -> None:
+        """Nothing is heard of it any more."""
+        self.leases.cut_off = self.mailbox.cut_off = True
 
 
 class Stage:
@@ -204,18 +245,19 @@ class Stage:
     async def node(self) -> Node:
         """Start one more node."""
         clock, link = NodeClock(), NotedLink(self.store, self._began_s)
+        leases, mailbox = OwnLeases(self.leases), OwnMailbox(self.broker)
         ports = ChatPorts(
             repository=link,
             routes=self.routes,
-            leases=self.leases,
-            mailbox=MemoryMailbox(self.broker),
+            leases=leases,
+            mailbox=mailbox,
             user_sockets=self.user_sockets,
             objects=NoObjects(),
             clock=clock,
         )
         app = ChatApp(NodeId(f"node-{len(self.nodes)}"), ports, [b"k" * 32], self._settings, CollectorRegistry())
         await app.start()
-        node = Node(app, clock, link)
+        node = Node(app, clock, link, leases, mailbox)
         self.nodes.append(node)
         return node
 

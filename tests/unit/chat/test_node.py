@@ -193,8 +193,7 @@ def test_a_resume_on_another_node_misses_nothing_of_a_node_that_died() -> None:
         anna = await stage.connect(one, ANNA, after=0)
         ben.send(TEXT, "before", client_id="b-1")
         await stage.until(3)
-        for task in one.app.node._tasks:
-            task.cancel()
+        one.app.node._loops.cancel()
         anna.hang_up(1006)
         ben.send(TEXT, "meanwhile", client_id="b-2")
         await stage.until(5)

@@ -71,8 +71,7 @@ def test_a_dead_node_is_noticed_when_its_lease_lapses() -> None:
         ben = await stage.connect(other, BEN)
         await stage.connect(one, ANNA)
         await stage.until(10)
-        for task in one.app.node._tasks:
-            task.cancel()
+        one.app.node._loops.cancel()
         await stage.until(40)
         (gone_s, _, gone), (offline_s, _, offline) = ben.actions()[-2:]
         assert (gone, offline) == ("reconnecting", "offline")
@@ -137,5 +136,39 @@ def test_news_that_are_overtaken_by_later_ones_are_dropped() -> None:
         await stage.until(60)
         assert ben.actions()[-1][2] == "joined"
         assert "offline" not in [what for _, _, what in ben.actions()]
+
+    play(scene)
+
+
+def test_a_goodbye_that_is_slow_to_be_written_does_not_undo_the_return() -> None:
+    async def scene(stage: Stage) -> None:
+        one, other = await stage.node(), await stage.node()
+        anna, ben = await stage.connect(one, ANNA), await stage.connect(other, BEN)
+        await stage.until(20)
+        stage.routes.write_takes_s = 0.5
+        anna.hang_up(1001)
+        await stage.until(20.1)
+        stage.routes.write_takes_s = 0.01
+        await stage.connect(one, ANNA)
+        await stage.until(60)
+        assert "offline" not in [what for _, _, what in ben.actions()]
+        assert (await stage.routes.get(stage.store.channel.id)).keys() == {one.app.node.id, other.app.node.id}
+
+    play(scene)
+
+
+def test_of_two_who_break_off_together_the_first_one_back_is_told_of_the_other() -> None:
+    async def scene(stage: Stage) -> None:
+        node = await stage.node()
+        for line in (await stage.connect(node, ANNA), await stage.connect(node, BEN)):
+            line.hang_up(1006)
+        await stage.until(5)
+        anna = await stage.connect(node, ANNA, after=0)
+        await stage.until(40)
+        assert [(who, what) for _, who, what in anna.actions()] == [
+            ("anna", "waiting"),
+            ("ben", "reconnecting"),
+            ("ben", "offline"),
+        ]
 
     play(scene)

@@ -14,7 +14,7 @@ from randomchat.errors import Conflict, NotFound, Unavailable
 from randomchat.ids import ChannelId, NodeId, TicketId, UserId
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
 from randomchat.infra.node_memory import MemoryNodeLeases
-from randomchat.interfaces.chat import Membership, Seat
+from randomchat.interfaces.chat import Membership, Seat, TokenHolder
 from randomchat.interfaces.user import Account
 from randomchat.match.app import MatchApp, MatchPorts
 from randomchat.match.queue_memory import MemoryTicketQueue
@@ -86,6 +86,9 @@ class ChannelStore:
         raise NotImplementedError
 
     async def sign_out(self, user_id: UserId) -> None:
+        raise NotImplementedError
+
+    async def verify_token(self, token: str) -> TokenHolder:
         raise NotImplementedError
 
     def _write(self, first: Seat, second: Seat, not_after_ms: int) -> ChannelId:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from randomchat.errors import Unavailable
 from randomchat.ids import TicketId, UserId
@@ -13,6 +13,7 @@ from randomchat.match.queue import TicketQueue
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.tickets import Ticket
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -24,9 +25,9 @@ class Distance:
         self.longest_s = 0.05
         self._random = random
 
-    async def bridge(self, call: Awaitable[T]) -> T:
+    async def bridge(self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(self._random.uniform(0, self.longest_s))
-        answer = await call
+        answer = await call(*args, **kwargs)
         await asyncio.sleep(self._random.uniform(0, self.longest_s))
         if self.trouble and self._random.random() < 0.05:
             raise Unavailable
@@ -40,16 +41,16 @@ class FarQueue:
         self._near, self._bridge = near, distance.bridge
 
     async def enter(self, ticket: Ticket) -> Ticket:
-        return await self._bridge(self._near.enter(ticket))
+        return await self._bridge(self._near.enter, ticket)
 
     async def take_partner(self, finder: Ticket) -> Ticket | None:
-        return await self._bridge(self._near.take_partner(finder))
+        return await self._bridge(self._near.take_partner, finder)
 
     async def renew(self, tickets: Sequence[Ticket]) -> frozenset[TicketId]:
-        return await self._bridge(self._near.renew(tickets))
+        return await self._bridge(self._near.renew, tickets)
 
     async def leave(self, tickets: Sequence[Ticket]) -> None:
-        await self._bridge(self._near.leave(tickets))
+        await self._bridge(self._near.leave, tickets)
 
 
 class FarResults:
@@ -59,10 +60,10 @@ class FarResults:
         self._near, self._bridge = near, distance.bridge
 
     async def put(self, user_id: UserId, result: Result) -> None:
-        await self._bridge(self._near.put(user_id, result))
+        await self._bridge(self._near.put, user_id, result)
 
     async def find(self, user_id: UserId) -> Result | None:
-        return await self._bridge(self._near.find(user_id))
+        return await self._bridge(self._near.find, user_id)
 
     async def drop(self, user_id: UserId, result: Result) -> None:
-        await self._bridge(self._near.drop(user_id, result))
+        await self._bridge(self._near.drop, user_id, result)
