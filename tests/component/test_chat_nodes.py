@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -240,29 +239,6 @@ async def test_a_seen_that_is_posted_in_vain_is_found_by_the_sweep(site: ChatSit
     site.broker.weather = NOTHING_ARRIVES
     await ben.send(SEEN, message_id)
     assert (await anna.next_frame(SEEN))["payload"] == message_id
-
-
-async def test_a_member_whose_node_dies_is_reconnecting_then_offline(tmp_path: Path) -> None:
-    async with chat_site(tmp_path, chat=QUICK) as site, site.serve_node() as node:
-        anna = await site.enter(site.anna, node=0)
-        await site.enter(site.ben, node=1)
-        await anna.next_frame(ACTION, "joined", user_id=site.ben.id)
-        for task in node.app.node._tasks:
-            task.cancel()  # it beats no more, and says nothing
-        await asyncio.gather(*node.app.node._tasks, return_exceptions=True)
-        first = await next_within(anna, 10)
-        assert (first["payload"], first["user_id"]) == ("reconnecting", site.ben.id)
-        assert (await anna.read())["payload"] == "offline"
-
-
-async def next_within(tab: Tab, seconds: float) -> dict[str, object]:
-    """The very next frame, for which there is more time than usual."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while True:
-        with contextlib.suppress(TimeoutError):
-            return await tab.read()
-        assert loop.time() < deadline
 
 
 # ---------------------------------------------------------------- clocks
