@@ -29,7 +29,7 @@ from randomchat.errors import Unavailable
 from randomchat.ids import ChannelId, MessageId, NodeId, TicketId, UserId, first_id_at, random_id
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox
 from randomchat.infra.node_memory import MemoryNodeLeases
-from randomchat.infra.object_store import ObjectStore
+from randomchat.infra.object_store import Examine, ObjectKey, StoredObject
 from randomchat.infra.object_store_local import LocalObjectStore
 from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.interfaces.chat import Seat
@@ -121,6 +121,17 @@ class FlakyRoutes(MemoryRoutes):
     def _answer(self) -> None:
         if self.away:
             raise Unavailable
+
+
+class FlakyObjects(LocalObjectStore):
+    """Files that can be away."""
+
+    away = False
+
+    async def promote(self, key: ObjectKey, examine: Examine) -> StoredObject:
+        if self.away:
+            raise Unavailable
+        return await super().promote(key, examine)
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,7 @@ class Tab:
 class ChatSite:
     """One or more nodes, and a channel of Anna and Ben."""
 
-    def __init__(self, store: Store, objects: ObjectStore, settings: Settings) -> None:
+    def __init__(self, store: Store, objects: FlakyObjects, settings: Settings) -> None:
         self.store, self.objects, self.settings = store, objects, settings
         self.broker = MemoryBroker()
         self.routes, self.leases = FlakyRoutes(SystemClock()), MemoryNodeLeases(SystemClock())
@@ -340,7 +351,7 @@ async def chat_site(folder: Path, nodes: int = 1, **settings: Any) -> AsyncItera
     database = await SqliteDatabase.open(folder / "randomchat.db", [CHAT_SCHEMA])
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        objects = LocalObjectStore(folder / "files", SystemClock(), keep_free_bytes=0)
+        objects = FlakyObjects(folder / "files", SystemClock(), keep_free_bytes=0)
         stack.push_async_callback(objects.close)
         site = ChatSite(Store(database), objects, Settings(**settings))
         for _ in range(nodes):
