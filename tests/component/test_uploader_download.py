@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from tests.component.edge_server import Answer, connected, request
@@ -191,8 +193,16 @@ async def test_a_reader_that_goes_away_does_not_keep_the_file_open(site: Uploade
     async with connected(site.port) as client:
         client.send(request(f"GET {await site.link(key)} HTTP/1.1"))
         await client.reader.readexactly(1 << 20)
-    for _ in range(5):
-        assert len(await site.download(await site.upload())) == len(PNG)
+        assert open_files(site)
+    for _ in range(500):
+        if not open_files(site):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the file stays open")
+
+
+def open_files(site: UploaderSite) -> list[str]:
+    return [file.path for file in psutil.Process().open_files() if file.path.startswith(str(site.folder))]
 
 
 async def get_link(site: UploaderSite, okb64: str) -> Answer:
