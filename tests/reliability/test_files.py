@@ -21,7 +21,7 @@ from tests.reliability.server import ServerProcess, randomchat_server, running
 MIB = 1 << 20
 FILE_BYTES = 64 * MIB
 PIECE = bytes(range(256)) * 1024
-FLAT_BYTES = 24 * MIB
+FLAT_BYTES = 16 * MIB
 """What one upload and one download may add to the server's memory, its threads and the allocator's slack included."""
 WAIT_S = 30.0
 
