@@ -61,7 +61,7 @@ class Joining:
             self._learn(socket, summary, excerpt)
             if socket.open and await self._catch_up(socket, after, summary, excerpt):
                 self._presence.greet(socket, resumed=after is not None)
-                socket.release()
+                socket.release(resumed=after is not None)
 
     async def _read(self, socket: ChatSocket, after: MessageId | None) -> tuple[Summary, Excerpt]:
         live = socket.channel

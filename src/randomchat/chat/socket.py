@@ -140,15 +140,18 @@ class ChatSocket:
         elif self.open:
             self._held.append((message, data))
 
-    def release(self) -> None:
-        """The replay is out: hand what was held meanwhile, and hold nothing any more."""
+    def release(self, *, resumed: bool) -> None:
+        """The replay is out: hand what was held meanwhile, and hold nothing any more.
+
+        `resumed`: the client was just told how things stand, so that held signs would only take it back.
+        """
         self.replaying = False
         held, self._held, self._held_bytes = self._held, [], 0
         for message, data in held:
-            if message is None:
-                self.send(data)
-            else:
+            if message is not None:
                 self.hand(message, data)
+            elif not resumed:
+                self.send(data)
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was sent."""

@@ -53,7 +53,7 @@ class Desk:
         connection = RecordingConnection()
         socket = self.hub.add(self.live, user, connection, issued_at_s=0, max_bytes=MAX_BYTES, on_closed=self.ended.append)
         if released:
-            socket.release()
+            socket.release(resumed=False)
         return socket, connection
 
 
@@ -79,10 +79,19 @@ def test_live_messages_are_held_until_the_replay_is_out(desk: Desk) -> None:
     assert connection.sent == []
     socket.once.add(message(2))  # it was in the replay
     socket.send(b'{"payload":"replay"}')
-    socket.release()
+    socket.release(resumed=False)
     assert texts(connection) == ["replay", "seen", "text 3"]
     desk.live.hand(message(4))
     assert texts(connection)[-1] == "text 4"
+
+
+def test_a_resumed_socket_is_not_taken_back_by_the_signs_that_were_held(desk: Desk) -> None:
+    socket, connection = desk.add(released=False)
+    desk.live.tell(b'{"payload":"seen up to 1"}')
+    desk.live.hand(message(3))
+    socket.send(b'{"payload":"seen up to 2"}')  # how things stand at the end of the replay
+    socket.release(resumed=True)
+    assert texts(connection) == ["seen up to 2", "text 3"]
 
 
 def test_what_is_held_is_bounded(desk: Desk) -> None:
@@ -94,14 +103,14 @@ def test_what_is_held_is_bounded(desk: Desk) -> None:
     assert connection.closed == [4008]
     assert desk.ended == [socket]
     assert number * 4000 < MAX_BYTES + 4000
-    socket.release()
+    socket.release(resumed=False)
     assert connection.sent == []
 
 
 def test_signs_of_typing_are_not_held(desk: Desk) -> None:
     socket, connection = desk.add(released=False)
     desk.live.hint(b'{"payload":"istyping"}')
-    socket.release()
+    socket.release(resumed=False)
     assert connection.sent == []
 
 
