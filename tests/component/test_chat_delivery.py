@@ -384,6 +384,20 @@ async def test_an_old_client_is_sent_no_replay_and_no_sync(site: ChatSite) -> No
     assert [(frame["event"], frame["payload"]) for frame in await tab.read_all()] == [(ACTION, "waiting")]
 
 
+async def test_what_is_said_while_an_old_client_joins_reaches_it_live(site: ChatSite) -> None:
+    """It may have read the history before."""
+    anna = await site.enter(site.anna)
+    await anna.say("before", "c-1")
+    gate = site.store.gates["read_after"] = asyncio.Event()
+    tab = await site.connect(site.ben)
+    await anna.next_frame(ACTION, "joined", user_id=site.ben.id)
+    await anna.say("meanwhile", "c-2")
+    gate.set()
+    await tab.next_frame(ACTION, "joined", user_id=site.ben.id)
+    await sweep(site)
+    assert texts(await tab.read_all()) == ["meanwhile"]
+
+
 async def test_frames_of_a_socket_are_handled_after_its_replay(site: ChatSite) -> None:
     await site.store_messages(3)
     gate = site.store.gates["read_after"] = asyncio.Event()

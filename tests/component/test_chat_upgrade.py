@@ -265,3 +265,15 @@ async def test_whoever_signs_out_loses_sockets_and_tokens_of_all_channels(site: 
     assert await site.refusal(site.anna) == (401, "unauthorized")
     assert (await site.ask("GET", "/api/chat/users", site.anna.token)).status == 401
     await ben.next_frame(Event.ACTION, "offline", user_id=site.anna.id)
+
+
+async def test_with_the_subprotocol_a_node_that_goes_away_says_try_again_later(site: ChatSite) -> None:
+    await site.nodes[0].app.drain()
+    assert await closed_with(site, [V1, site.anna.token]) == 1013
+
+
+async def test_of_several_values_of_a_key_the_first_one_counts(site: ChatSite) -> None:
+    path = f"/api/chat?uid={site.anna.id}&uid={site.ben.id}&access_token={site.anna.token}&access_token=x"
+    assert (await exchange(site.nodes[0].port, upgrade(path))).status == 101
+    path = f"/api/chat?uid={site.ben.id}&uid={site.anna.id}&access_token={site.anna.token}"
+    assert (await exchange(site.nodes[0].port, upgrade(path))).status == 403

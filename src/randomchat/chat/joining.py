@@ -48,7 +48,7 @@ class Joining:
         `after`: replay what is newer, 0 for everything; None for an old client, which reads history and is sent no replay. Where
         the store does not answer, the socket is closed with 4012.
         """
-        live = socket.channel
+        live, came_ms = socket.channel, self._clock.wall_ms()
         self._sweep.watch_channel(live)
         await self._presence.join(socket)
         try:
@@ -59,7 +59,9 @@ class Joining:
             socket.close(CLOSE_TROUBLE, "the store does not answer")
         else:
             self._learn(socket, summary, excerpt)
-            if socket.open and await self._catch_up(socket, after, summary, excerpt):
+            if after is None:
+                self._skip_history(socket, excerpt, came_ms)
+            if socket.open and (after is None or await self._catch_up(socket, after, summary, excerpt)):
                 self._presence.greet(socket, resumed=after is not None)
                 socket.release(resumed=after is not None)
 
@@ -86,12 +88,18 @@ class Joining:
             self._seen.learn(live, side, member.seen_id)
         self._closing.check(live, excerpt.channel)
 
-    async def _catch_up(self, socket: ChatSocket, after: MessageId | None, summary: Summary, excerpt: Excerpt) -> bool:
-        """Replay, if the client resumes; False where the socket ended meanwhile."""
-        if after is None:
-            for message in excerpt.messages:
-                socket.once.add(message)  # it is in the history that the client reads
-            return True
+    def _skip_history(self, socket: ChatSocket, excerpt: Excerpt, came_ms: int) -> None:
+        """Let no sweep bring what is in the history that the client reads.
+
+        What is said from now on is sent, also if the client reads the history after it: it may have done so before.
+        """
+        pending = socket.channel.pending
+        for message in excerpt.messages:
+            if message.time_ms < came_ms and message.id not in pending and not socket.holds(message.id):
+                socket.once.add(message)
+
+    async def _catch_up(self, socket: ChatSocket, after: MessageId, summary: Summary, excerpt: Excerpt) -> bool:
+        """Replay; False where the socket ended meanwhile."""
         recovered = len(excerpt.messages) <= REPLAY_LIMIT
         if recovered and not await self._replay(socket, excerpt):
             return False

@@ -140,6 +140,10 @@ class ChatSocket:
         elif self.open:
             self._held.append((message, data))
 
+    def holds(self, message_id: int) -> bool:
+        """Whether a message is held."""
+        return any(message is not None and message.id == message_id for message, _ in self._held)
+
     def release(self, *, resumed: bool) -> None:
         """The replay is out: hand what was held meanwhile, and hold nothing any more.
 

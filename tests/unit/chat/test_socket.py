@@ -94,6 +94,14 @@ def test_a_resumed_socket_is_not_taken_back_by_the_signs_that_were_held(desk: De
     assert texts(connection) == ["seen up to 2", "text 3"]
 
 
+def test_held_signs_do_not_take_a_resumed_socket_back(desk: Desk) -> None:
+    socket, connection = desk.add(released=False)
+    desk.live.tell(b'{"payload":"seen"}')
+    desk.live.hand(message(3))
+    socket.release(resumed=True)
+    assert texts(connection) == ["text 3"]
+
+
 def test_what_is_held_is_bounded(desk: Desk) -> None:
     socket, connection = desk.add(released=False)
     for number in range(1, 100):
