@@ -15,7 +15,7 @@ export const en = {
   "landing.name.odd": "This name has characters that can't be shown.",
   "landing.interests": "Interests",
   "landing.interests.hint": "Optional",
-  "landing.interests.add": "Add an interest and press Enter",
+  "landing.interests.add": "Type one, press Enter",
   "landing.interests.more": "Add another",
   "landing.interests.full": "These are {most}, which is the most.",
   "landing.interests.long": "An interest has at most {most} characters.",
