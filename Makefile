@@ -41,9 +41,11 @@ bench: .venv/dev ## Measure cost, latency, memory and matching
 chaos: .venv/dev ## Kill the server under load, again and again, and judge what clients saw (MINUTES=)
 	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)
 
-openapi: .venv/tools ## Write the documents in api/ anew from the code, and the browser client's types from them
+openapi: .venv/tools ## Write api/, docs/reference/ and the browser client's types anew from the code
 	@for service in user match chat uploader; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
 	@$(BIN)/randomchat frames > api/frames.schema.json
+	@$(BIN)/randomchat config doc > docs/reference/settings.md
+	@$(BIN)/randomchat errors > docs/reference/errors.md
 	@cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent generate
 
 lock: ## Pin the dependencies anew (needs uv)

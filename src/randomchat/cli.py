@@ -79,6 +79,22 @@ def check(config: ConfigFile = None) -> None:
     typer.echo("The settings are fine.")
 
 
+@config_app.command()
+def doc() -> None:
+    """Print the reference of all settings, in Markdown."""
+    from randomchat.reference import settings_reference
+
+    typer.echo(settings_reference(), nl=False)
+
+
+@app.command()
+def errors() -> None:
+    """Print the reference of all error codes, in Markdown."""
+    from randomchat.reference import errors_reference
+
+    typer.echo(errors_reference(), nl=False)
+
+
 @app.command()
 def openapi(service: Literal["user", "match", "chat", "uploader"]) -> None:
     """Print the OpenAPI document of a service."""

@@ -99,8 +99,8 @@ class PresenceSettings(Section):
 class SweepSettings(Section):
     """The safety net of delivery: how often a channel with live sockets is read again."""
 
-    every_s: PositiveFloat = Field(60, description="At the latest.")
-    quiet_s: PositiveFloat = Field(20, description="After the last traffic.")
+    every_s: PositiveFloat = Field(60, description="A live channel is read again at the latest after this time.")
+    quiet_s: PositiveFloat = Field(20, description="And after this time without traffic, if there was some since the last sweep.")
     margin_s: PositiveFloat = Field(30, description="How far a sweep reaches back behind the last one.")
     reads_per_second: PositiveInt = Field(500, description="Most reads a second of one node.")
 
