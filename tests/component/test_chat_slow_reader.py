@@ -93,7 +93,7 @@ async def test_a_member_who_does_not_read_is_cut_off_and_the_other_notices_nothi
         await until_cut(ben, 5)
         await anna.say(f"{sent} {LONG}", f"c-{sent}")
     assert 1_000_000 < most_bytes < BOUND_BYTES
-    assert slowest_s < 0.5
+    assert slowest_s < 1
     assert [text.split()[0] for text in await all_of(site, site.ben)] == [str(number) for number in range(sent + 1)]
 
 
@@ -115,7 +115,7 @@ async def test_a_member_who_reads_again_in_time_gets_all_and_then_4008(site: Cha
             code = int.from_bytes(payload[:2], "big") if opcode == 8 else 0
         writer.close()
     assert code == 4008
-    assert messages >= sent - 2
+    assert messages == sent - 1, "all but the one that was too many"
 
 
 async def test_a_replay_that_is_not_read_is_cut_off_and_fills_no_memory(site: ChatSite) -> None:

@@ -171,6 +171,7 @@ async def test_at_sigterm_all_is_stored_and_everyone_told_within_10_s(town: Town
     assert acknowledged <= {frame["client_id"] for frame in await ben.history()}
 
 
+@pytest.mark.slow
 async def test_a_process_that_was_stopped_for_12_s_sends_its_sockets_away_with_4012(town: Town) -> None:
     _, ben, of_ada, of_ben = await town.talk()
     os.kill(town.server.pid, signal.SIGSTOP)
