@@ -15,7 +15,7 @@ import type { Platform } from "./platform.ts";
 import { Refusal } from "./refusal.ts";
 import { SeenMarks } from "./seen_marks.ts";
 import { Sending } from "./sending.ts";
-import { bytesOf } from "./text.ts";
+import { bytesOf, wellFormed } from "./text.ts";
 import { Throttle } from "./throttle.ts";
 import { claimsOf, Renewal, type HeldToken } from "./token.ts";
 import { clientIdOf, filePayload, Transcript } from "./transcript.ts";
@@ -127,10 +127,9 @@ export class LiveConversation implements Conversation, LineOwner {
   // -------------------------------------------------------------------------------------------- what the person does
 
   send(text: string): void {
-    const size = bytesOf(text);
-    if (this.#ended !== null || text.trim() === "" || size > TEXT_MAX_BYTES) return;
+    if (this.#ended !== null || text.trim() === "" || bytesOf(text) > TEXT_MAX_BYTES) return;
     this.#ownTyping.rest();
-    this.#post({ event: frames.TEXT, payload: text });
+    this.#post({ event: frames.TEXT, payload: wellFormed(text) });
   }
 
   retry(key: string): void {
