@@ -243,7 +243,7 @@ async def test_a_closure_that_could_not_be_made_durable_is_503_and_nobody_is_tol
 
 
 # ---------------------------------------------------------------- forward authentication
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "PURGE"])
 async def test_forward_auth_tells_the_channel_by_any_method(site: ChatSite, method: str) -> None:
     answer = await site.ask(method, "/api/chat/forwardauth", site.anna.token)
     assert (answer.status, answer.headers["X-Channel-Id"]) == (200, str(site.channel_id))

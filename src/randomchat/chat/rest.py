@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPMethod
 from typing import Annotated, Any
 
 import msgspec
@@ -22,6 +23,9 @@ from randomchat.ids import MessageId, UserId, parse_id
 from randomchat.infra.http_app import create_api
 
 HISTORY_MAX = 5000
+_DAV = ["COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK"]
+_OTHER_METHODS = [method.value for method in HTTPMethod if method is not HTTPMethod.GET] + _DAV
+"""What a proxy may hand on when it asks whether a request is to pass."""
 _SOCKET: dict[int | str, dict[str, Any]] = {101: {"description": "The chat socket."}}
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A channel token."))]
 
@@ -124,7 +128,7 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
         claims, channel = admitted
         return AccessToken(access_token=service.renew_token(channel.id, claims.user_id))
 
-    @api.api_route(f"{PATH}/forwardauth", methods=["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"], include_in_schema=False)
+    @api.api_route(f"{PATH}/forwardauth", methods=_OTHER_METHODS, include_in_schema=False)
     @api.get(f"{PATH}/forwardauth")
     async def forward_auth(admitted: Admitted, response: Response) -> None:
         """Say whether a token is good, for a proxy's forward authentication; the channel's id is in X-Channel-Id."""

@@ -52,7 +52,7 @@ class ChannelTokens:
             claims = jwt.decode(token, key, [ALGORITHM], options={"verify_exp": False, "verify_iat": False, "verify_sub": False})
             user_id, channel_id = parse_id(claims["sub"]), parse_id(claims["channel"])
             issued_at_s, expires_at_s = int(claims["iat"]), int(claims["exp"])
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError, UnicodeError):
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
             raise Unauthorized from None
         if user_id is None or channel_id is None or expires_at_s * 1000 <= self._clock.wall_ms():
             raise Unauthorized
