@@ -31,7 +31,6 @@ export const en = {
   "landing.sample.answer": "Easy: Kind of Blue. And yours? 🎷",
 
   "waiting.title": "Looking for someone…",
-  "waiting.found": "Found someone!",
   "waiting.for": "You have waited {time}",
   "waiting.interests": "Someone who likes",
   "waiting.language": "Someone who speaks {language}",
@@ -97,7 +96,6 @@ export const en = {
   "file.open": "Show {file}",
   "file.download": "Download {file}",
   "file.loading": "Loading {file}…",
-  "file.gone": "This file is no longer there.",
   "file.retry": "Load again",
   "file.close": "Close",
 
@@ -107,7 +105,6 @@ export const en = {
   "leave.leave": "Leave",
   "leave.next": "Leave and find someone new",
   "leave.stay": "Stay",
-  "leave.failed": "That did not work. Please try again.",
   "next.open": "Next",
   "next.label": "Next stranger",
 

@@ -31,5 +31,8 @@ export function badgedIcon(count: number): string {
 export function showUnseen(title: string, count: number): void {
   document.title = count > 0 ? `(${count}) ${title}` : title;
   const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
-  if (link) link.href = (count > 0 && badgedIcon(count)) || "/icon.svg";
+  if (!link) return;
+  const badged = count > 0 ? badgedIcon(count) : "";
+  link.type = badged ? "image/png" : "image/svg+xml";
+  link.href = badged || "/icon.svg";
 }

@@ -31,6 +31,15 @@ export class FileLink {
     else this.isBroken = true;
   }
 
+  /** Once more from the start, for instance when the network is back. */
+  async again(): Promise<void> {
+    this.#tries = 1;
+    this.problem = "";
+    this.url = undefined;
+    this.isBroken = false;
+    await this.open();
+  }
+
   async download(name: string): Promise<void> {
     this.problem = "";
     try {

@@ -7,7 +7,8 @@ export type Row =
   | { kind: "day"; key: string; time: number }
   | { kind: "unread"; key: "unread" }
   | { kind: "message"; key: string; message: Message; first: boolean; last: boolean }
-  | { kind: "typing"; key: "typing" };
+  | { kind: "typing"; key: "typing" }
+  | { kind: "end"; key: "end" };
 
 export interface Extras {
   /** Nothing is older than the first message. */
@@ -32,6 +33,7 @@ export function rowsOf(messages: readonly Message[], extras: Extras): Row[] {
     rows.push({ kind: "message", key: message.key, message, first, last });
   });
   if (extras.typing) rows.push({ kind: "typing", key: "typing" });
+  rows.push({ kind: "end", key: "end" });
   return rows;
 }
 
