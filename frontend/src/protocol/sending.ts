@@ -63,9 +63,13 @@ export class Sending {
     } else if (code === "resend_first" && this.#outbox.isOldest(clientId)) {
       this.#wire.restart();
     } else if (this.#outbox.goBack(clientId)) {
-      this.#heldUntil = Math.max(this.#heldUntil, this.#platform.now() + Math.max(HOLD_AT_LEAST_MS, retry_after_ms));
+      if (code !== "resend_first") this.#hold(Math.max(HOLD_AT_LEAST_MS, retry_after_ms));
       this.#answered();
     }
+  }
+
+  #hold(forMs: number): void {
+    this.#heldUntil = Math.max(this.#heldUntil, this.#platform.now() + forMs);
   }
 
   #answered(): void {

@@ -24,12 +24,16 @@ export class FakeServer implements FakeNetwork {
   readonly store = new Store();
   readonly clock: FakeClock;
   readonly faults: Fault[] = [];
+  /** Codes with which the next messages are refused for good. */
+  readonly refuses: string[] = [];
   readonly sockets = new Set<ServerSocket>();
   /** Every frame that came, with its sender. */
   readonly received: (ClientFrame & { from: string })[] = [];
   readonly requests: string[] = [];
   tokenLifeMs = 24 * 3_600_000;
   isUp = true;
+  isSignedIn = true;
+  refusesMatch = false;
   replayMax = 1000;
   pageMax = 5000;
   #tokens = 0;
@@ -56,10 +60,12 @@ export class FakeServer implements FakeNetwork {
     const token = new Headers(init.headers).get("Authorization")?.slice("Bearer ".length) ?? "";
     if (pathname.startsWith("/api/chat") && !this.#isGood(token)) return refusal(401, "unauthorized");
     switch (`${init.method} ${pathname}`) {
-      case "GET /api/user/me": return { status: 200, body: { id: "11", name: "Ada", picture: "" } };
+      case "GET /api/user/me":
+        return this.isSignedIn ? { status: 200, body: { id: "11", name: "Ada", picture: "" } } : refusal(401, "unauthorized");
       case "GET /api/user": return { status: 200, body: { id: searchParams.get("uid"), name: "Ben", picture: "" } };
       case "POST /api/user": return { status: 201, body: { id: String(++this.#accounts), name: "?" } };
       case "GET /api/chat/users": return { status: 200, body: { user_ids: this.store.members } };
+      case "POST /api/user/logout": return { status: 204 };
       case "POST /api/chat/token": return { status: 200, body: { access_token: this.token(claims(token).sub) } };
       case "DELETE /api/chat/channel": return this.#close(claims(token).sub);
       case "GET /api/chat/channel/messages": {
@@ -86,7 +92,7 @@ export class FakeServer implements FakeNetwork {
   // -------------------------------------------------------------------------------------------- sockets
 
   connect(wire: Wire): void {
-    if (!this.isUp) {
+    if (!this.isUp || (this.refusesMatch && wire.path.startsWith("/api/match"))) {
       this.clock.after(5, () => wire.close(1006));
     } else if (wire.path.startsWith("/api/match")) {
       this.#wait(wire);
@@ -219,6 +225,11 @@ export class ServerSocket implements WireEnd {
       return;
     }
     this.#mustResend = null;
+    const forGood = this.#server.refuses.shift();
+    if (forGood !== undefined) {
+      this.#refuse(clientId, forGood, false);
+      return;
+    }
     const fault = this.#server.faults.shift();
     if (fault?.startsWith("store") ?? true) {
       const row = this.#store(frame, clientId);
@@ -244,8 +255,8 @@ export class ServerSocket implements WireEnd {
     for (const socket of this.#server.sockets) if (socket !== this) socket.deliver(row);
   }
 
-  #refuse(clientId: string, code: string): void {
-    const payload = JSON.stringify({ code, msg: "Not now.", retryable: true, retry_after_ms: 300 });
+  #refuse(clientId: string, code: string, retryable = true): void {
+    const payload = JSON.stringify({ code, msg: "Not now.", retryable, retry_after_ms: retryable ? 300 : 0 });
     this.send(5, this.userId, payload, false, { client_id: clientId });
   }
 
