@@ -34,7 +34,7 @@ app.add_typer(config_app, name="config")
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app()
+    app(prog_name="randomchat")
 
 
 @app.command()

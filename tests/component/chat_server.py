@@ -365,3 +365,17 @@ def code_of(answer: Answer) -> tuple[int, str]:
     body = answer.json()
     assert body.keys() == {"msg", "code", "retryable"}, body
     return answer.status, body["code"]
+
+
+def texts(frames: list[Frame]) -> list[str]:
+    return [frame["payload"] for frame in frames if frame["event"] == Event.TEXT]
+
+
+def ids(frames: list[Frame]) -> list[int]:
+    return [int(frame["message_id"]) for frame in frames if frame["event"] == Event.TEXT]
+
+
+async def sweep(site: ChatSite) -> None:
+    """Let the node read the channel again now."""
+    node = site.nodes[0].app.node
+    await node._sweep.sweep(node._hub.channels[site.channel_id])

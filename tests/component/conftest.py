@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 import uvloop
+
+from randomchat.chat.domain import Event
+from tests.component.chat_server import ChatSite, Tab, chat_site
 
 ServeApp = Callable[[Any], Awaitable[str]]
 
@@ -53,3 +57,19 @@ async def serve_app() -> AsyncIterator[ServeApp]:
     for server, task in running:
         server.stop_asked.set()
         await task
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[ChatSite]:
+    """A chat node with one channel; files that need another one have their own."""
+    async with chat_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+async def pair(site: ChatSite) -> tuple[Tab, Tab]:
+    """Anna and Ben, both there, and told so."""
+    anna = await site.enter(site.anna)
+    ben = await site.enter(site.ben)
+    await anna.next_frame(Event.ACTION, "joined", user_id=ben.person.id)
+    return anna, ben

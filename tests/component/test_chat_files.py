@@ -17,12 +17,6 @@ from tests.component.chat_server import ChatSite, Tab, chat_site
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[ChatSite]:
-    async with chat_site(tmp_path) as site:
-        yield site
-
-
 async def stage(site: ChatSite, body: bytes = PNG, ext: str = "png", channel_id: ChannelId | None = None) -> str:
     key = ObjectKey.new(channel_id or site.channel_id, ext, SystemClock().wall_ms())
     await put(site, str(key), body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ ROUTES = [
     ("GET", "/api/chat/forwardauth"),
 ]
 MESSAGES = "/api/chat/channel/messages"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[ChatSite]:
-    async with chat_site(tmp_path) as site:
-        yield site
 
 
 async def close(site: ChatSite, person: Person) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ from tests.component.chat_server import KEYS, ChatSite, Person, Tab, chat_site
 from tests.component.edge_server import connected, exchange, upgrade
 
 V1 = "randomchat.v1"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[ChatSite]:
-    async with chat_site(tmp_path) as site:
-        yield site
 
 
 def kid_of(token: str) -> str:
