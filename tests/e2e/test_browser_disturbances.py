@@ -131,6 +131,7 @@ def test_a_browser_that_stood_still_catches_up(browser: Browser, server: ServerP
         try:
             noa.say("sleep well")
             time.sleep(STANDSTILL_S)
+            expect(noa.mark("sleep well")).to_have_accessible_name("Sent")
         finally:
             send(signal.SIGCONT, processes)
         mia.sees("sleep well")
