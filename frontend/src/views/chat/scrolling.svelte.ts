@@ -18,9 +18,11 @@ export class Scrolling {
   #readerAt = -Infinity;
   #oursAt = -Infinity;
   readonly #list: () => VirtualizerHandle | undefined;
+  readonly #scroller: () => HTMLElement | undefined;
 
-  constructor(list: () => VirtualizerHandle | undefined) {
+  constructor(list: () => VirtualizerHandle | undefined, scroller: () => HTMLElement | undefined) {
     this.#list = list;
+    this.#scroller = scroller;
   }
 
   /** The reader's hand is at the list. */
@@ -40,14 +42,14 @@ export class Scrolling {
   /** After sizes have changed: stay at the end, where that is where the reader was. */
   settle(lastIndex: number): void {
     this.#oursAt = performance.now();
-    if (this.isStuck && document.visibilityState === "visible") this.#list()?.scrollToIndex(lastIndex, { align: "end" });
+    if (this.isStuck && document.visibilityState === "visible") this.#jumpToEnd(lastIndex);
   }
 
   async toEnd(lastIndex: number): Promise<void> {
     this.isStuck = true;
     this.#oursAt = performance.now();
     await tick();
-    this.#list()?.scrollToIndex(lastIndex, { align: "end" });
+    this.#jumpToEnd(lastIndex);
   }
 
   /** To the row at the top of the list; if all below it fits, the list is at its end and follows on. */
@@ -57,6 +59,15 @@ export class Scrolling {
     await tick();
     this.#list()?.scrollToIndex(index, { align: "start" });
     requestAnimationFrame(() => (this.isStuck ||= this.#isAtEnd()));
+  }
+
+  /** The list goes by what it has measured so far; the browser knows the rest once the rows are drawn. */
+  #jumpToEnd(lastIndex: number): void {
+    this.#list()?.scrollToIndex(lastIndex, { align: "end" });
+    requestAnimationFrame(() => {
+      const scroller = this.#scroller();
+      if (this.isStuck && scroller && this.#isAtEnd()) scroller.scrollTop = scroller.scrollHeight;
+    });
   }
 
   /** Rows that turn out smaller than guessed move the list back too, and so do helpers that scroll without any of our events. */
