@@ -1,5 +1,6 @@
 """Draws the pictures that must be PNG from the SVG files beside this one: `python frontend/art/draw.py`."""
 
+# ruff: noqa: INP001 - a script beside what it draws, no package
 from __future__ import annotations
 
 import shutil
