@@ -4,7 +4,7 @@ export const en = {
 
   "landing.title": "Talk to someone you have never met",
   "landing.lead": "One stranger, one conversation. It starts in seconds, without an account.",
-  "landing.point.private": "Only the two of you read it, and it is deleted after a week.",
+  "landing.point.private": "No profile, no archive: what is said is deleted after some days.",
   "landing.point.interests": "Say what you like, and we look for someone who likes it too.",
   "landing.point.files": "Send pictures, sound, video and files as you go.",
   "landing.form": "Start a conversation",
