@@ -1,6 +1,6 @@
 import type { Account } from "./account.ts";
 import { TEXT_MAX_BYTES, type Conversation, type ConversationState, type Ended, type Problem } from "./api.ts";
-import { Cursor } from "./cursor.ts";
+import { CatchingUp } from "./catching_up.ts";
 import * as frames from "./frames.ts";
 import type { ErrorPayload, ServerFrame, SyncPayload } from "./frames.ts";
 import { History } from "./history.ts";
@@ -23,7 +23,6 @@ import { OwnTyping, PeerTyping } from "./typing.ts";
 import { LiveUploads } from "./uploads.ts";
 
 const STATES_EVERY_MS = 30;
-const REREAD_MS = 2_000;
 const ENDED_BY_CODE: Readonly<Record<number, Ended>> = {
   4503: "closed", 4504: "banned", 4508: "misbehaving", 4509: "elsewhere",
 };
@@ -49,9 +48,9 @@ export class LiveConversation implements Conversation, LineOwner {
   readonly #keeper: Keeper;
   readonly #line: Line;
   readonly #token: Renewal;
-  readonly #cursor = new Cursor();
   readonly #transcript: Transcript;
   readonly #history: History;
+  readonly #catchingUp: CatchingUp;
   readonly #outbox: Outbox;
   readonly #sending: Sending;
   readonly #seen: SeenMarks;
@@ -60,10 +59,8 @@ export class LiveConversation implements Conversation, LineOwner {
   readonly #peerTyping: PeerTyping;
   readonly #links: Links;
   readonly #states: Throttle;
-  /** Which socket it is: what was begun for an earlier one is of no use. */
-  #socket = 0;
-  #isUpToDate = false;
-  #isGreeted = false;
+  /** A new socket has replayed, and the server is about to say who has seen what, and who is there. */
+  #awaitsGreeting = false;
   #isLoadingOlder = false;
   #ended: Ended | null = null;
 
@@ -80,6 +77,7 @@ export class LiveConversation implements Conversation, LineOwner {
     this.#token = new Renewal(platform, http, talk.token, (renewed) => this.#renewed(renewed));
     this.#transcript = new Transcript(this.#me);
     this.#history = new History(http, token, (frame) => this.#put(frame));
+    this.#catchingUp = new CatchingUp(platform, this.#history, () => this.#states.now());
     this.#outbox = new Outbox(keeper.letters, (letters) => keeper.saveLetters(letters));
     this.#sending = new Sending(platform, this.#outbox, this.#line);
     this.#seen = new SeenMarks((id) => this.#line.send({ event: frames.SEEN, payload: id }));
@@ -97,14 +95,15 @@ export class LiveConversation implements Conversation, LineOwner {
     this.#token.start();
     void this.#peer.introduce();
     // Where this fails, the replay brings everything.
-    if (isResumed) await this.#readNewest().catch(() => {});
+    if (isResumed) await this.#catchingUp.readNewest().catch(() => {});
+    this.#states.now();
     if (this.#ended === null) this.#line.start();
   }
 
   /** The page turns to something else. */
   stop(): void {
     this.#line.stop();
-    this.#socket++;
+    this.#catchingUp.lost();
     this.#sending.end();
     this.#ownTyping.forget();
     this.#peerTyping.ended();
@@ -146,7 +145,7 @@ export class LiveConversation implements Conversation, LineOwner {
 
   typed(isEmpty: boolean): void {
     if (isEmpty) this.#ownTyping.rest();
-    else if (this.#isUpToDate) this.#ownTyping.typed();
+    else if (this.#catchingUp.isComplete) this.#ownTyping.typed();
   }
 
   markSeen(messageId: string): void {
@@ -178,12 +177,11 @@ export class LiveConversation implements Conversation, LineOwner {
   // -------------------------------------------------------------------------------------------- what the line says
 
   address(): { path: string; protocols: string[] } {
-    return { path: `/api/chat?after=${this.#cursor.after}`, protocols: [frames.SUBPROTOCOL, this.#token.text] };
+    return { path: `/api/chat?after=${this.#catchingUp.after}`, protocols: [frames.SUBPROTOCOL, this.#token.text] };
   }
 
   opened(): void {
-    this.#socket++;
-    this.#cursor.opened();
+    this.#catchingUp.opened();
   }
 
   received(text: string): void {
@@ -202,7 +200,9 @@ export class LiveConversation implements Conversation, LineOwner {
         if (!isMine) this.#seen.confirmed(frame.payload);
         break;
       case frames.SYNC:
-        this.#synced(JSON.parse(frame.payload) as SyncPayload);
+        this.#awaitsGreeting = true;
+        this.#sending.begin();
+        this.#catchingUp.synced(JSON.parse(frame.payload) as SyncPayload);
         break;
       case frames.ERROR:
         if (frame.client_id) this.#sending.refused(frame.client_id, JSON.parse(frame.payload) as ErrorPayload);
@@ -210,13 +210,12 @@ export class LiveConversation implements Conversation, LineOwner {
       default:
         return;
     }
-    if (this.#isUpToDate) this.changed();
+    if (this.#catchingUp.isComplete) this.changed();
   }
 
   lost(): void {
-    this.#socket++;
-    this.#isUpToDate = false;
-    this.#isGreeted = false;
+    this.#catchingUp.lost();
+    this.#awaitsGreeting = false;
     this.#sending.end();
     this.#seen.end();
     this.#ownTyping.forget();
@@ -240,7 +239,7 @@ export class LiveConversation implements Conversation, LineOwner {
 
   #stored(frame: ServerFrame, isMine: boolean): void {
     this.#put(frame);
-    this.#cursor.received(frame.message_id);
+    this.#catchingUp.received(frame.message_id);
     if (!isMine) this.#peerTyping.ended();
     if (frame.ack && frame.client_id) this.#sending.acknowledged(frame.client_id);
   }
@@ -255,46 +254,9 @@ export class LiveConversation implements Conversation, LineOwner {
     if (!isMine && what === "istyping") this.#peerTyping.started();
     else if (!isMine) this.#peerTyping.ended();
     if (what === "leaved") this.#end(isMine ? "left" : "peer_left");
-    // The peer's presence is the last thing that a new socket is told of what was.
-    if (this.#isUpToDate && !this.#isGreeted) {
-      this.#isGreeted = true;
-      this.#seen.begin();
-    }
-  }
-
-  #synced({ recovered, last }: SyncPayload): void {
-    this.#sending.begin();
-    if (recovered) this.#complete(last);
-    else void this.#reread(last);
-  }
-
-  #complete(last: string): void {
-    this.#cursor.completed(last);
-    this.#isUpToDate = true;
-    this.#states.now();
-  }
-
-  /** Too much was missed for a replay. The cursor stays where it was until all of it is here. */
-  async #reread(last: string): Promise<void> {
-    const socket = this.#socket;
-    const after = this.#cursor.after;
-    while (socket === this.#socket) {
-      try {
-        await this.#history.readSince(after);
-        if (socket !== this.#socket) return;
-        this.#complete(last);
-        this.#seen.begin();
-        return;
-      } catch {
-        await new Promise<void>((resolve) => this.#platform.after(REREAD_MS, resolve));
-      }
-    }
-  }
-
-  async #readNewest(): Promise<void> {
-    const newest = await this.#history.readNewest();
-    this.#cursor.completed(newest);
-    this.#states.now();
+    // Presence comes after the seen marks: now it is known whether the server's lag behind.
+    if (this.#awaitsGreeting) this.#seen.begin();
+    this.#awaitsGreeting = false;
   }
 
   // -------------------------------------------------------------------------------------------- sending and ending
@@ -344,7 +306,7 @@ export class LiveConversation implements Conversation, LineOwner {
       commonInterests,
       connection: this.#line.connection,
       retryAt: this.#line.retryAt,
-      upToDate: this.#isUpToDate,
+      upToDate: this.#catchingUp.isComplete,
       peer: { ...this.#peer.peer, typing: this.#peerTyping.isTyping },
       messages: this.#transcript.list(this.#outbox.letters),
       ...this.#transcript.unseen(),

@@ -23,10 +23,10 @@ export const MISTAKES: readonly Mistake[] = [
   { what: "a missing answer is waited for without end", file: "sending.ts", right: "() => this.#wire.restart());", wrong: "() => {});" },
   { what: "a dead line is not noticed", file: "pulse.ts", right: "      this.#dead();\n", wrong: "" },
   { what: "the outbox is lost in a reload", file: "memory.ts", right: "write(this.#storage, OUTBOX, letters);", wrong: "" },
-  { what: "what was too much for a replay is not read", file: "conversation.ts", right: "else void this.#reread(last);", wrong: "else this.#complete(last);" },
+  { what: "what was too much for a replay is not read", file: "catching_up.ts", right: "else void this.#reread(last);", wrong: "else this.#end(last);" },
   { what: "the cursor moves before the replay is out", file: "cursor.ts", right: "if (this.#isComplete) this.#after", wrong: "this.#after" },
   { what: "seen marks are not told again", file: "seen_marks.ts", right: "    this.#told = NO_ID;\n", wrong: "" },
-  { what: "the next socket replays from now on", file: "conversation.ts", right: "`/api/chat?after=${this.#cursor.after}`", wrong: "`/api/chat?after=${this.#cursor.after === \"0\" ? \"9\".repeat(19) : this.#cursor.after}`" },
+  { what: "the next socket replays from now on", file: "conversation.ts", right: "`/api/chat?after=${this.#catchingUp.after}`", wrong: "`/api/chat?after=${this.#catchingUp.after === \"0\" ? \"9\".repeat(19) : this.#catchingUp.after}`" },
   { what: "older pages begin at the wrong place", file: "history.ts", right: "this.#next = page.next_ps;\n    return", wrong: "this.#next = \"\";\n    return" },
 ];
 
