@@ -158,10 +158,12 @@ class LiveChannel:
             timer.cancel()
         return timer is not None
 
-    def cancel_timers(self) -> None:
-        for timer in self.timers.values():
-            timer.cancel()
-        self.timers.clear()
+    # ---------------------------------------------------------------- the sweep
+    def begin_sweeps_as(self, other: LiveChannel) -> None:
+        """Forget all sweeps but those of `other`: with no socket here, there was nobody to sweep for."""
+        self.swept_wall_ms, self.swept_boot_s, self.tried_boot_s = other.swept_wall_ms, other.swept_boot_s, other.tried_boot_s
+        self.failing_since = self.traffic_at = self.look_at = None
+        self.sweep_at = []
 
 
 class Hub:
@@ -188,9 +190,9 @@ class Hub:
 
         A channel that is just being left is taken up again instead of `live`: else the goodbye would undo the return.
         """
-        live = self._remembered.setdefault(live.id, live)
+        fresh, live = live, self._remembered.setdefault(live.id, live)
         if not live.sockets:
-            live.look_at = None  # the sweep looks at no channel without sockets
+            live.begin_sweeps_as(fresh)
         socket = ChatSocket(
             next(self._numbers), live, user_id, connection, issued_at_s=issued_at_s, max_bytes=max_bytes, on_closed=on_closed
         )
@@ -205,8 +207,7 @@ class Hub:
             return False
         live = socket.channel
         live.sockets.remove(socket)
-        if not live.sockets:
-            live.cancel_timers()
+        if not live.sockets:  # its timers run on: the grace of the other member may not be over when someone comes back
             self.channels.pop(live.id, None)
         return True
 

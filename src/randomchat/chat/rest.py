@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPMethod
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
 from randomchat.chat import frames
 from randomchat.chat.access import Access
 from randomchat.chat.domain import Channel
-from randomchat.chat.frames import Frame
-from randomchat.chat.service import ChatService
+from randomchat.chat.service import ChatService, Page
 from randomchat.chat.tokens import Claims
 from randomchat.chat.websocket import PATH
 from randomchat.config import ChatSettings
@@ -23,6 +24,7 @@ from randomchat.ids import MessageId, UserId, parse_id
 from randomchat.infra.http_app import create_api
 
 HISTORY_MAX = 5000
+HISTORY_PIECE = 100
 _DAV = ["COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK"]
 _OTHER_METHODS = [method.value for method in HTTPMethod if method is not HTTPMethod.GET] + _DAV
 """What a proxy may hand on when it asks whether a request is to pass."""
@@ -69,13 +71,6 @@ class History(BaseModel):
     messages: list[FrameBody]
 
 
-class _HistoryPage(msgspec.Struct):
-    """The same, written without a detour over pydantic: a page holds thousands of frames."""
-
-    next_ps: str
-    messages: list[Frame]
-
-
 def create_rest(service: ChatService, access: Access, settings: ChatSettings) -> FastAPI:
     """The routes below `/api/chat`."""
     api = create_api("chat", "Conversations: members, history and their end. The socket itself is at GET /api/chat (WebSocket).")
@@ -108,8 +103,7 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
         """Read the conversation, newest first."""
         _, channel = admitted
         page = await service.read_history(channel, _before(ps), limit or settings.page)
-        next_ps = "" if page.next_before is None else str(page.next_before)
-        return Response(frames.encode(_HistoryPage(next_ps, page.frames)), media_type="application/json")
+        return StreamingResponse(_pieces(page), media_type="application/json")
 
     @api.delete(f"{PATH}/channel", status_code=204)
     async def close_channel(
@@ -136,6 +130,16 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
         response.headers["X-Channel-Id"] = str(channel.id)
 
     return api
+
+
+async def _pieces(page: Page) -> AsyncIterator[bytes]:
+    """A `History`, some frames at a time: a whole one may be a hundred megabytes, and the client may be slow to take it."""
+    yield b'{"next_ps":"%s","messages":[' % ("" if page.next_before is None else str(page.next_before)).encode()
+    for start in range(0, len(page.messages), HISTORY_PIECE):
+        piece = page.messages[start : start + HISTORY_PIECE]
+        yield (b"," if start else b"") + b",".join(frames.encode(frames.stored_in(page.channel, message)) for message in piece)
+        await asyncio.sleep(0)
+    yield b"]}"
 
 
 async def _close(service: ChatService, channel: Channel, closed_by: UserId) -> None:

@@ -78,24 +78,26 @@ class SeenMarks:
 
     async def _write_all(self) -> None:
         while self._due:
-            for whose, message_id in tuple(self._due.items()):
-                if await self._write(whose, message_id) and self._due.get(whose) == message_id:
-                    del self._due[whose]
+            await self._write_due()
             await asyncio.sleep(WRITE_EVERY_S)
 
-    async def _write(self, whose: tuple[ChannelId, UserId], message_id: MessageId) -> bool:
+    async def _write_due(self) -> None:
+        """All at once: the store commits them together."""
+        await asyncio.gather(*(self._write(whose, message_id) for whose, message_id in self._due.items()))
+
+    async def _write(self, whose: tuple[ChannelId, UserId], message_id: MessageId) -> None:
         try:
             await self._repository.advance_seen(*whose, message_id)
         except Unavailable:
-            return False
+            return
         except RandomchatError as error:
             log.debug("watermark dropped", reason=error.code)
-        return True
+        if self._due.get(whose) == message_id:
+            del self._due[whose]
 
     async def flush(self) -> None:
         """Write what is due now; for the end of the process."""
         if self._writer is not None:
             self._writer.cancel()
-        for whose, message_id in tuple(self._due.items()):
-            await self._write(whose, message_id)
+        await self._write_due()
         self._due.clear()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from randomchat.chat import frames
 from randomchat.chat.access import Access
 from randomchat.chat.closing import Closing
-from randomchat.chat.domain import Channel
-from randomchat.chat.frames import Frame
+from randomchat.chat.domain import Channel, Message
 from randomchat.chat.hub import Hub
 from randomchat.chat.posts import Closed, CloseSockets, Outbox
 from randomchat.chat.presence import Presence
@@ -24,9 +22,10 @@ from randomchat.interfaces.chat import Membership, Seat, TokenHolder
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of history, newest first, and the id before which the next one begins (None: that was all)."""
+    """A page of a channel's history, newest first, and the id before which the next one begins (None: that was all)."""
 
-    frames: list[Frame]
+    channel: Channel
+    messages: list[Message]
     next_before: MessageId | None
 
 
@@ -120,7 +119,7 @@ class ChatService:
         """A page of history."""
         messages = await self._repository.list_messages(channel.id, before, limit + 1)
         page = messages[:limit]
-        return Page([frames.stored_in(channel, message) for message in page], page[-1].id if len(messages) > limit else None)
+        return Page(channel, page, page[-1].id if len(messages) > limit else None)
 
     async def close_channel(self, channel: Channel, closed_by: UserId) -> None:
         """End a conversation: durably first, then everyone is told. Raises `Conflict` where the other member was first."""

@@ -103,6 +103,8 @@ class Sweep:
     def _next(self, most: int) -> list[LiveChannel]:
         """The channels that are due now, the longest unswept first where all are."""
         now = self._clock.boot_s()
+        while self._queue and not self._queue[0][2].sockets:
+            heapq.heappop(self._queue)
         if not self.healthy:
             waiting = [live for live in self._hub.channels.values() if not live.sweeping and self._due_at(live) <= now]
             return heapq.nsmallest(most, waiting, key=lambda live: live.tried_boot_s)

@@ -65,6 +65,21 @@ def test_whoever_is_back_within_the_grace_has_joined_and_nothing_more_is_said() 
     play(scene)
 
 
+def test_the_grace_of_one_member_outlives_a_reload_of_the_other() -> None:
+    async def scene(stage: Stage) -> None:
+        one = await stage.node()
+        anna, ben = await stage.connect(one, ANNA), await stage.connect(one, BEN)
+        anna.hang_up(1006)
+        await stage.until(5)
+        ben.hang_up(1001)
+        await stage.until(6)
+        ben = await stage.connect(one, BEN, after=0)
+        await stage.until(30)
+        assert [what for _, who, what in ben.actions() if who == "anna"] == ["reconnecting", "offline"]
+
+    play(scene)
+
+
 def test_a_dead_node_is_noticed_when_its_lease_lapses() -> None:
     async def scene(stage: Stage) -> None:
         one, other = await stage.node(), await stage.node()

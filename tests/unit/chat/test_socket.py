@@ -261,13 +261,3 @@ async def test_a_timer_replaces_the_one_of_its_name_and_side(desk: Desk) -> None
     desk.live.set_timer("offline", 1, 0.02, done.set)
     await asyncio.wait_for(done.wait(), 5)
     assert fired == ["second"]
-
-
-async def test_no_timer_outlives_its_channel(desk: Desk) -> None:
-    fired: list[str] = []
-    socket, _ = desk.add()
-    desk.live.set_timer("offline", 0, 0, lambda: fired.append("late"))
-    assert desk.live.cancel_timer("typing", 0) is False
-    desk.hub.remove(socket)
-    await asyncio.sleep(0.01)
-    assert fired == []
