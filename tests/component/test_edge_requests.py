@@ -122,6 +122,16 @@ async def test_requests_of_one_connection_are_answered_in_order(port: int) -> No
     assert paths == ["/0", "/1", "/2", "/3", "/4"]
 
 
+async def test_more_requests_at_once_than_anyone_waits_for_end_the_connection(port: int) -> None:
+    async with connected(port) as client:
+        client.send(request("GET /first HTTP/1.1") * 500)
+        answered = 0
+        with contextlib.suppress(EOFError, ConnectionError, asyncio.IncompleteReadError):
+            while (await client.read_answer()).status == 200:
+                answered += 1
+    assert answered < 500
+
+
 async def test_nonsense_behind_a_good_request_does_not_replace_its_answer(port: int) -> None:
     async with connected(port) as client:
         client.send(request() + b"\x00\x00\r\n\r\n")

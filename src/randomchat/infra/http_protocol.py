@@ -17,6 +17,10 @@ from randomchat.infra.http_errors import raw_error_response
 REQUEST_LINE_MAX_BYTES = 8 * 1024
 HEADERS_MAX_BYTES = 32 * 1024
 HEADERS_MAX_COUNT = 100
+PIPELINED_MAX = 16
+"""Requests of one connection that may wait for an answer: one read may bring thousands."""
+ANSWERED_SURPLUS = 64
+"""Connections over the limit that are told so; more are cut."""
 HEAD_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 30.0
 """How long a request's body may pause, and how long an answer may not be read."""
@@ -55,8 +59,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._max_connections is not None and len(self.connections) > self._max_connections:
-            self._refusal = Overloaded()
+        if self._max_connections is not None:
+            surplus = len(self.connections) - self._max_connections
+            if surplus > ANSWERED_SURPLUS:
+                transport.abort()  # each of them holds a file until it has sent something
+                return
+            if surplus > 0:
+                self._refusal = Overloaded()
         self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._on_silence)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -116,6 +125,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._upgrades = self._is_websocket_upgrade()
         if self.parser.should_upgrade() and not self._upgrades:
             return  # the parser stops here, and `_feed` reads it all again as the ordinary request that it is as well
+        if len(self.pipeline) >= PIPELINED_MAX:
+            self._refusal = InvalidInput("Too many requests were sent before the first was answered.")
+            raise self._refusal
         self._phase = _Phase.BODY
         self._head_bytes = 0
         self._stop_read_timer()

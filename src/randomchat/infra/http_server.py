@@ -21,7 +21,9 @@ KEEP_ALIVE_S = 75
 """Longer than proxies keep their connections: else they send a request just when we close."""
 FRAME_MAX_BYTES = 64 * 1024
 SHUTDOWN_S = 1
-SPARE_FILES = 128
+FILES_A_CONNECTION = 2
+"""Its own, and the one that it may be sending or receiving."""
+SPARE_FILES = 256
 """Open files of a process besides its connections."""
 
 
@@ -112,7 +114,7 @@ def max_connections(settings: Settings) -> int | None:
     limits = [settings.limits.connections] if settings.limits.enabled else []
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files != resource.RLIM_INFINITY:
-        limits.append(max(1, files - SPARE_FILES))
+        limits.append(max(1, (files - SPARE_FILES) // FILES_A_CONNECTION))
     return min(limits, default=None)
 
 

@@ -111,7 +111,11 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        await self._quiet.wait()
+        try:
+            await asyncio.wait_for(self._quiet.wait(), ANSWER_S)
+        except TimeoutError:
+            _log.error("the disk stalls; the process ends without it")
+            return
         self._batches.put(None)
         await asyncio.to_thread(self._release)
 
