@@ -217,6 +217,14 @@ async def test_a_revoked_session_ends_the_wait(site: MatchSite) -> None:
         assert await close_code_of(tab) == 4501
 
 
+async def test_whoever_has_signed_out_is_given_no_result(site: MatchSite) -> None:
+    async with site.tab(1) as tab:
+        await next_frame(tab)
+        site.users.revoked.add("1")
+        async with site.tab(2):
+            assert await close_code_of(tab) == 4501
+
+
 async def test_the_wait_outlives_an_outage_of_the_accounts(site: MatchSite) -> None:
     async with site.tab(1) as tab:
         await next_frame(tab)

@@ -148,6 +148,9 @@ class _Tab:
 
     async def _deliver(self, result: Result) -> None:
         """Give the result. Where the partner has left already, the socket stays, and the search begins anew."""
+        await self._check_session()
+        if not self.is_alive:
+            return
         try:
             token = await self._chat.issue_token(result.channel_id, self._waiter.user_id)
         except NotFound:
