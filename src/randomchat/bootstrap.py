@@ -170,7 +170,7 @@ async def _run(
         Retention("chat", chat_repository.delete_expired, settings.retention, clock),
         Retention("files", objects.delete_expired, settings.retention, clock),
     ]
-    readiness = _readiness(database, chat)
+    readiness = _readiness(database, chat, match)
     await chat.start()
     await match.start()
     for retention in retentions:
@@ -184,7 +184,7 @@ async def _run(
         await chat.stop()
 
 
-def _readiness(database: SqliteDatabase, chat: ChatApp) -> Readiness:
+def _readiness(database: SqliteDatabase, chat: ChatApp, match: MatchApp) -> Readiness:
     async def check_database() -> str | None:
         await database.check()
         return None
@@ -195,10 +195,14 @@ def _readiness(database: SqliteDatabase, chat: ChatApp) -> Readiness:
     async def check_fast_path() -> str | None:
         return chat.node.fast_path_trouble()
 
+    async def check_matching() -> str | None:
+        return match.node.trouble()
+
     readiness = Readiness()
     readiness.add("database", check_database)
     readiness.add("clock", check_clock)
     readiness.add("mailbox and routes", check_fast_path)
+    readiness.add("matching", check_matching)
     return readiness
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from randomchat.errors import RandomchatError, TooLarge
 from randomchat.infra.object_store import StoredObject
@@ -97,6 +98,14 @@ def file_type(ext: str) -> FileType:
     if kind is None:
         raise RandomchatError("Files of this type are not taken.", code="type_not_allowed")
     return kind
+
+
+def saved_name(name: str, ext: str) -> str:
+    """The name under which a file may be saved: one that says what its key says, so that no download turns into a program."""
+    own = PurePosixPath(name).suffix.removeprefix(".").lower()
+    if own == ext or (own in FILE_TYPES and FILE_TYPES[own] is FILE_TYPES.get(ext)):
+        return name
+    return f"{name}.{ext}" if ext else name.replace(".", "_")
 
 
 def check_head(ext: str, head: bytes) -> None:

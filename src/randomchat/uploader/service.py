@@ -14,7 +14,7 @@ from randomchat.config import UploaderSettings
 from randomchat.errors import Forbidden, InvalidInput, NotFound, RandomchatError, RateLimited, TooLarge
 from randomchat.ids import ChannelId
 from randomchat.infra.display_name import check_display_name
-from randomchat.infra.file_types import check_head, essence, file_type
+from randomchat.infra.file_types import check_head, essence, file_type, saved_name
 from randomchat.infra.object_store import HEAD_BYTES, ObjectKey, ObjectStore
 from randomchat.infra.rate_limiter import RateLimiter
 from randomchat.interfaces.chat import TokenHolder
@@ -75,7 +75,7 @@ class UploaderService:
         if text.partition("/")[0] != str(holder.channel_id):
             raise Forbidden("This file belongs to another conversation.")
         key = await self._find(ObjectKey.parse(text))
-        return self._links.make("GET", key, Terms(name=name))
+        return self._links.make("GET", key, Terms(name=name and saved_name(name, key.ext)))
 
     async def upload(self, holder: TokenHolder, name: str, incoming: Incoming) -> str:
         """Take a file under its name; the link to it."""

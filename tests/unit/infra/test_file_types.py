@@ -6,7 +6,7 @@ import pytest
 
 from randomchat.errors import RandomchatError
 from randomchat.ids import ChannelId
-from randomchat.infra.file_types import FILE_TYPES, check_head, examine, file_type
+from randomchat.infra.file_types import FILE_TYPES, check_head, examine, file_type, saved_name
 from randomchat.infra.object_store import ObjectKey, StoredObject
 
 MARKUP = [
@@ -108,3 +108,18 @@ def test_an_object_is_held_against_all_rules() -> None:
         with pytest.raises(RandomchatError) as refusal:
             examine(bad, head, max_bytes=10)
         assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "ext", "saved"),
+    [
+        ("cat.png", "png", "cat.png"),
+        ("CAT.JPEG", "jpg", "CAT.JPEG"),
+        ("setup.exe", "png", "setup.exe.png"),
+        ("setup.exe", "", "setup_exe"),
+        ("notes", "txt", "notes.txt"),
+        ("README", "", "README"),
+    ],
+)
+def test_a_file_is_saved_as_what_its_key_says(name: str, ext: str, saved: str) -> None:
+    assert saved_name(name, ext) == saved
