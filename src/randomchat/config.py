@@ -24,7 +24,7 @@ class SettingsError(Exception):
 class Section(BaseModel):
     """A part of the tree."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LogSettings(Section):
@@ -68,7 +68,7 @@ class MatchSettings(Section):
     """The search for a partner."""
 
     widening: WideningSettings = Field(default_factory=WideningSettings)
-    recent_partners: int = Field(10, ge=0, description="How many of the last partners are not matched again.")
+    recent_partners: int = Field(10, ge=0, le=20, description="How many of the last partners are not matched again.")
     recent_partners_hours: PositiveFloat = Field(24, description="For how long they are not.")
     result_ttl_s: PositiveFloat = Field(60, description="How long a result waits for a person who lost the socket.")
     waiting_every_s: PositiveFloat = Field(5, description="Seconds between two frames that say: still waiting.")
@@ -77,7 +77,7 @@ class MatchSettings(Section):
 class MessageSettings(Section):
     """One message, and how many."""
 
-    max_bytes: PositiveInt = Field(4096, description="Longest text, in bytes of UTF-8.")
+    max_bytes: PositiveInt = Field(4096, le=16_384, description="Longest text, in bytes of UTF-8.")
     per_second: PositiveFloat = Field(20, description="Messages a second and socket, sustained.")
     burst: PositiveInt = Field(60, description="Messages of a socket that may come at once.")
 
@@ -99,7 +99,7 @@ class PresenceSettings(Section):
 class SweepSettings(Section):
     """The safety net of delivery: how often a channel with live sockets is read again."""
 
-    every_s: PositiveFloat = Field(60, description="A live channel is read again at the latest after this time.")
+    every_s: PositiveFloat = Field(60, le=60, description="A live channel is read again at the latest after this time.")
     quiet_s: PositiveFloat = Field(20, description="And after this time without traffic, if there was some since the last sweep.")
     margin_s: PositiveFloat = Field(30, description="How far a sweep reaches back behind the last one.")
     reads_per_second: PositiveInt = Field(500, description="Most reads a second of one node.")

@@ -101,6 +101,8 @@ class Joining:
     async def _catch_up(self, socket: ChatSocket, after: MessageId, summary: Summary, excerpt: Excerpt) -> bool:
         """Replay; False where the socket ended meanwhile."""
         recovered = len(excerpt.messages) <= REPLAY_LIMIT
+        if recovered:
+            socket.expected = frozenset(message.id for message in excerpt.messages) - socket.channel.pending
         if recovered and not await self._replay(socket, excerpt):
             return False
         last = max([after, summary.newest_id, *(message.id for message in excerpt.messages if recovered)])

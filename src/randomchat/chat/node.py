@@ -114,6 +114,7 @@ class ChatNode:
             lost, self._alive = self._alive - alive, alive
             self._check_channels(lost, everything=not known)
         self._sweep.healthy = self.fast_path_trouble() is None
+        self._sweep.close_unswept()
 
     def _check_channels(self, lost: frozenset[NodeId], *, everything: bool) -> None:
         """Sweep soon what has lost a node; everything where the lease was lost, since every route may be too."""

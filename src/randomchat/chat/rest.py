@@ -119,8 +119,8 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
     @api.post(f"{PATH}/token")
     async def renew_token(admitted: Admitted) -> AccessToken:
         """Get a fresh token for the same channel."""
-        claims, channel = admitted
-        return AccessToken(access_token=service.renew_token(channel.id, claims.user_id))
+        claims, _ = admitted
+        return AccessToken(access_token=service.renew_token(claims))
 
     @api.api_route(f"{PATH}/forwardauth", methods=_OTHER_METHODS, include_in_schema=False)
     @api.get(f"{PATH}/forwardauth")

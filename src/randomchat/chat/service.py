@@ -12,7 +12,7 @@ from randomchat.chat.posts import Closed, CloseSockets, Outbox
 from randomchat.chat.presence import Presence
 from randomchat.chat.repository import ChatRepository
 from randomchat.chat.socket import CLOSE_REVOKED
-from randomchat.chat.tokens import ChannelTokens
+from randomchat.chat.tokens import ChannelTokens, Claims
 from randomchat.chat.user_sockets import SocketRef, UserSockets
 from randomchat.clock import Clock
 from randomchat.errors import Conflict, NotFound, Unavailable
@@ -106,9 +106,9 @@ class ChatService:
             return []  # the sweep finds that the tokens are void
 
     # ---------------------------------------------------------------- for the members
-    def renew_token(self, channel_id: ChannelId, user_id: UserId) -> str:
+    def renew_token(self, claims: Claims) -> str:
         """A fresh token for someone who has shown a good one."""
-        return self._tokens.issue(channel_id, user_id)
+        return self._tokens.issue(claims.channel_id, claims.user_id, claims.issued_at_s)
 
     async def list_online(self, channel: Channel) -> list[UserId]:
         """The members with a live socket on any node, in the channel's order."""

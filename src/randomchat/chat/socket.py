@@ -29,11 +29,13 @@ class ChatSocket:
         "_connection",
         "_held",
         "_held_bytes",
+        "_held_ids",
         "_max_bytes",
         "_on_closed",
         "busy",
         "channel",
         "close_code",
+        "expected",
         "issued_at_s",
         "number",
         "once",
@@ -78,6 +80,9 @@ class ChatSocket:
         self._on_closed = on_closed
         self._held: list[tuple[Message | None, bytes]] = []
         self._held_bytes = 0
+        self._held_ids: set[int] = set()
+        self.expected: frozenset[int] = frozenset()
+        """What the replay is going to bring: a sweep meanwhile need not hold it a second time."""
 
     @property
     def open(self) -> bool:
@@ -96,7 +101,8 @@ class ChatSocket:
     def hand(self, message: Message, data: bytes) -> bool:
         """Give a stored message to the client, unless it has it; whether that was new to this socket."""
         if self.replaying:
-            self._hold(message, data)
+            if message.id not in self.expected and not self.holds(message.id):
+                self._hold(message, data)
             return False
         if not self.once.add(message):
             return False
@@ -139,10 +145,12 @@ class ChatSocket:
             self.close(CLOSE_SLOW, "too slow to read")
         elif self.open:
             self._held.append((message, data))
+            if message is not None:
+                self._held_ids.add(message.id)
 
     def holds(self, message_id: int) -> bool:
         """Whether a message is held."""
-        return any(message is not None and message.id == message_id for message, _ in self._held)
+        return message_id in self._held_ids
 
     def release(self, *, resumed: bool) -> None:
         """The replay is out: hand what was held meanwhile, and hold nothing any more.
@@ -151,6 +159,7 @@ class ChatSocket:
         """
         self.replaying = False
         held, self._held, self._held_bytes = self._held, [], 0
+        self._held_ids, self.expected = set(), frozenset()
         for message, data in held:
             if message is not None:
                 self.hand(message, data)

@@ -100,6 +100,13 @@ class Sweep:
                 await asyncio.sleep(0.001)
             self._tasks.spawn(self.sweep(live))
 
+    def close_unswept(self) -> None:
+        """Send the sockets of channels away that could not be swept in time: whoever resumes elsewhere may fare better."""
+        longest_s = self._settings.every_s + UNSWEPT_CLOSE_S
+        for live in tuple(self._hub.channels.values()):
+            if self._clock.boot_s() - live.swept_boot_s > longest_s:
+                live.close(CLOSE_TROUBLE, "the store does not answer")
+
     def _next(self, most: int) -> list[LiveChannel]:
         """The channels that are due now, the longest unswept first where all are."""
         now = self._clock.boot_s()

@@ -39,10 +39,11 @@ class ChannelTokens:
         self._ttl_s = ttl_s
         self._clock = clock
 
-    def issue(self, channel_id: ChannelId, user_id: UserId) -> str:
-        """A fresh token."""
+    def issue(self, channel_id: ChannelId, user_id: UserId, issued_at_s: int | None = None) -> str:
+        """A fresh token. `issued_at_s`: that of the token which it renews, so that a sign-out meanwhile voids it too."""
         now_s = self._clock.wall_ms() // 1000
-        claims = {"sub": str(user_id), "channel": str(channel_id), "iat": now_s, "exp": math.ceil(now_s + self._ttl_s)}
+        issued_at_s = now_s if issued_at_s is None else issued_at_s
+        claims = {"sub": str(user_id), "channel": str(channel_id), "iat": issued_at_s, "exp": math.ceil(now_s + self._ttl_s)}
         return jwt.encode(claims, self._keys[self._signing], ALGORITHM, headers={"kid": self._signing})
 
     def verify(self, token: str) -> Claims:

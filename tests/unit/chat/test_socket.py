@@ -102,6 +102,17 @@ def test_held_signs_do_not_take_a_resumed_socket_back(desk: Desk) -> None:
     assert texts(connection) == ["text 3"]
 
 
+def test_what_the_replay_will_bring_is_not_held_again(desk: Desk) -> None:
+    socket, connection = desk.add(released=False)
+    socket.expected = frozenset({message(1).id})
+    for _ in range(3):  # a sweep in the middle of a long replay
+        desk.live.hand(message(1))
+        desk.live.hand(message(2))
+    socket.once.add(message(1))
+    socket.release(resumed=True)
+    assert texts(connection) == ["text 2"]
+
+
 def test_what_is_held_is_bounded(desk: Desk) -> None:
     socket, connection = desk.add(released=False)
     for number in range(1, 100):
