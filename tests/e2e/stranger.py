@@ -41,10 +41,10 @@ class Stranger:
         headers = [("Cookie", f"sid={self.cookie}"), *([("Authorization", f"Bearer {self.token}")] if self.token else [])]
         return await send(self.address, method, path, headers)
 
-    async def find_partner(self) -> None:
-        """Search until matched."""
+    async def find_partner(self, query: str = "") -> None:
+        """Search until matched. `query`: of the search, with its question mark."""
         async with asyncio.timeout(PATIENCE_S):
-            async with self._connect("/api/match", cookie=True) as search:
+            async with self._connect(f"/api/match{query}", cookie=True) as search:
                 async for text in search:
                     result = json.loads(text)
                     if result["access_token"]:
