@@ -115,6 +115,21 @@ async def test_over_1000_are_not_and_live_frames_come_all_the_same(site: ChatSit
     assert len(await site.history()) == 1002
 
 
+async def test_only_what_is_newer_than_the_cursor_counts_as_too_much(site: ChatSite) -> None:
+    recent = await site.store_messages(1101, ago_ms=20_000)
+    replayed, sync = await (await site.connect(site.ben, after=str(recent[-2]))).sync()
+    assert (sync["recovered"], ids(replayed)[-1]) == (True, recent[-1])
+
+
+async def test_where_it_was_too_much_no_sweep_brings_it_as_if_it_were_live(site: ChatSite) -> None:
+    await site.store_messages(1001, ago_ms=5_000)
+    tab = await site.connect(site.ben, after="0")
+    _, sync = await tab.sync()
+    assert sync["recovered"] is False
+    await sweep(site)
+    assert ids(await tab.read_all()) == []
+
+
 async def test_an_old_client_is_sent_no_replay_and_no_sync(site: ChatSite) -> None:
     await site.store_messages(3)
     tab = await site.connect(site.ben)

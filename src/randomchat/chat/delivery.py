@@ -41,8 +41,8 @@ class Pace:
         now_s = clock.boot_s()
         self._clock = clock
         self._messages = TokenBucket(settings.message.per_second, settings.message.burst, now_s) if limited else None
-        self._lookups = TokenBucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST, now_s)
-        self._signs = TokenBucket(SIGNS_PER_SECOND, SIGNS_BURST, now_s)
+        self._lookups = TokenBucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST, now_s) if limited else None
+        self._signs = TokenBucket(SIGNS_PER_SECOND, SIGNS_BURST, now_s) if limited else None
 
     def admit_message(self) -> None:
         """Count a message. Raises `RateLimited`."""
@@ -57,7 +57,9 @@ class Pace:
         """Wait until a frame may be handled that is not a message."""
         await self._wait_for(self._signs)
 
-    async def _wait_for(self, bucket: TokenBucket) -> None:
+    async def _wait_for(self, bucket: TokenBucket | None) -> None:
+        if bucket is None:
+            return
         wait_s = bucket.take(self._clock.boot_s())
         while wait_s:
             await asyncio.sleep(wait_s)

@@ -19,6 +19,7 @@ from randomchat.ids import MessageId, first_id_at, time_ms_of
 OVERLAP_MS = 180_000
 """How far a replay reaches back behind the client's cursor: longer than a hole can live that no sweep has filled."""
 REPLAY_LIMIT = 1000
+"""Of messages newer than the cursor; those of the overlap come on top. A client that missed more reads history instead."""
 CHUNK_BYTES = 256 * 1024
 STALL_S = 5.0
 
@@ -59,9 +60,10 @@ class Joining:
             socket.close(CLOSE_TROUBLE, "the store does not answer")
         else:
             self._learn(socket, summary, excerpt)
-            if after is None:
+            recovered = after is not None and sum(message.id > after for message in excerpt.messages) <= REPLAY_LIMIT
+            if not recovered:
                 self._skip_history(socket, excerpt, came_ms)
-            if socket.open and (after is None or await self._catch_up(socket, after, summary, excerpt)):
+            if socket.open and (after is None or await self._catch_up(socket, after, excerpt, recovered=recovered)):
                 self._presence.greet(socket, resumed=after is not None)
                 socket.release(resumed=after is not None)
 
@@ -70,8 +72,7 @@ class Joining:
         summary = await self._repository.get_summary(live.id)
         if summary.channel.members[socket.side].joined_at_ms is None:
             await self._repository.mark_joined(live.id, socket.user_id, self._clock.wall_ms())
-        limit = None if after is None else REPLAY_LIMIT + 1
-        return summary, await self._repository.read_after(live.id, self._replay_start(after), limit)
+        return summary, await self._repository.read_after(live.id, self._replay_start(after))
 
     def _replay_start(self, after: MessageId | None) -> MessageId:
         if after == 0:
@@ -98,14 +99,13 @@ class Joining:
             if message.time_ms < came_ms and message.id not in pending and not socket.holds(message.id):
                 socket.once.add(message)
 
-    async def _catch_up(self, socket: ChatSocket, after: MessageId, summary: Summary, excerpt: Excerpt) -> bool:
-        """Replay; False where the socket ended meanwhile."""
-        recovered = len(excerpt.messages) <= REPLAY_LIMIT
+    async def _catch_up(self, socket: ChatSocket, after: MessageId, excerpt: Excerpt, *, recovered: bool) -> bool:
+        """Replay, unless there is too much of it; False where the socket ended meanwhile."""
         if recovered:
             socket.expected = frozenset(message.id for message in excerpt.messages) - socket.channel.pending
         if recovered and not await self._replay(socket, excerpt):
             return False
-        last = max([after, summary.newest_id, *(message.id for message in excerpt.messages if recovered)])
+        last = max([after, *(message.id for message in excerpt.messages)])
         now_ms = self._clock.wall_ms()
         socket.send(frames.sync(socket.user_id, now_ms, recovered=recovered, last=last))
         for side, seen_id in enumerate(socket.channel.seen):

@@ -64,7 +64,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
-        self._ended = False
+        self._ended = self._said_last = False
 
     # For the service: SocketTransport
 
@@ -265,6 +265,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _write_pending(self) -> None:
         """Also what the protocol wants to say last, after which nothing may follow."""
         pending = self.conn.data_to_send()
+        if self._said_last:
+            return
         self.transport.write(b"".join(pending))
         if pending and not pending[-1] and self.transport.can_write_eof():
+            self._said_last = True
             self.transport.write_eof()
