@@ -54,7 +54,7 @@ lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --group pyproject.toml:node -o requirements-node.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	  --group dev --extra distributed -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove everything that was built or installed here; the data folder stays
 	rm -rf .venv .cache dist frontend/node_modules src/randomchat/web/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "RANDOMCHAT_"
@@ -134,6 +134,90 @@ class RetentionSettings(Section):
     every_s: PositiveFloat = Field(3600, description="Seconds between two runs of the job that removes what is older.")
 
 
+class TlsSettings(Section):
+    """An encrypted connection to an engine or a service."""
+
+    enabled: bool = Field(False, description="Encrypt, and check the other side's certificate.")
+    ca_file: Path | None = Field(None, description="Certificates (PEM) of who may sign the other side's; the system's if unset.")
+    cert_file: Path | None = Field(None, description="The own certificate (PEM), where the other side asks for one.")
+    key_file: Path | None = Field(None, description="The key (PEM) of `cert_file`.")
+
+
+class CassandraSettings(Section):
+    """Accounts, channels and messages, in distributed mode."""
+
+    hosts: list[str] = Field(["127.0.0.1"], min_length=1, description="Some nodes of the cluster; the others are found.")
+    port: Port = Field(9042, description="Of all nodes.")
+    keyspace: str = Field("randomchat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="`randomchat migrate` makes it.")
+    data_center: str = Field("datacenter1", description="The data centre of this process: its nodes alone are asked.")
+    replication: dict[str, PositiveInt] = Field(
+        {"datacenter1": 3}, min_length=1, description="Copies in each data centre, for a new keyspace."
+    )
+    username: str = Field("", description="Empty where the cluster asks for none.")
+    password: SecretStr = Field(SecretStr(""), description="Of `username`.")
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+    timeout_s: float = Field(2.0, gt=0, le=5, description="How long one request may take.")
+    in_flight: PositiveInt = Field(512, description="Most requests of one process at a time; more wait for their turn.")
+
+
+class RedisSettings(Section):
+    """Waiting people, routes, leases and shared rate limits, in distributed mode: a Redis Cluster."""
+
+    nodes: list[str] = Field(["127.0.0.1:6379"], min_length=1, description="Some nodes, as host:port; the others are found.")
+    username: str = Field("", description="Empty where the cluster asks for none.")
+    password: SecretStr = Field(SecretStr(""), description="Empty where the cluster asks for none.")
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+    timeout_s: float = Field(1.0, gt=0, le=5, description="How long one command may take, with its repetitions.")
+
+
+class KafkaSettings(Section):
+    """Posts between nodes, in distributed mode."""
+
+    brokers: list[str] = Field(["127.0.0.1:9092"], min_length=1, description="Some brokers, as host:port; the others are found.")
+    replication: PositiveInt = Field(3, description="Copies of each topic.")
+    min_insync: PositiveInt = Field(2, description="Copies that must have a post before it counts as sent.")
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("", description="Empty: no password.")
+    username: str = Field("", description="For SASL.")
+    password: SecretStr = Field(SecretStr(""), description="For SASL.")
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+
+
+class S3Settings(Section):
+    """Files, in distributed mode: a bucket of S3 or of a store that speaks its protocol."""
+
+    endpoint: str = Field("", description="The store's address as this process reaches it; empty: Amazon's own.")
+    public_url: str = Field("", description="The store's address as browsers reach it; empty: `endpoint`.")
+    region: str = Field("us-east-1", description="Of the bucket.")
+    bucket: str = Field("randomchat", min_length=3, description="`randomchat migrate` makes it and sets it up.")
+    access_key: str = Field("", description="Empty: what the environment or the machine's role offers.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Of `access_key`.")
+    path_style: bool = Field(True, description="The bucket's name in the path, not in the host name.")
+    ca_file: Path | None = Field(None, description="Certificates (PEM) of who may sign the store's; the system's if unset.")
+    timeout_s: PositiveFloat = Field(5.0, description="How long the store may be silent.")
+
+
+class GrpcSettings(Section):
+    """Calls between the services, in distributed mode. Keep the address private."""
+
+    host: str = Field("127.0.0.1", description="Where the user and the chat service listen for the other services.")
+    port: Port = Field(9090, description="0 takes a free one.")
+    user: str = Field("127.0.0.1:9090", description="Where the user service answers: host:port, or any name that gRPC resolves.")
+    chat: str = Field("127.0.0.1:9091", description="Where the chat service answers.")
+    token: SecretStr = Field(SecretStr(""), description="What the services show each other, 32 characters or more.")
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+
+
+class SecretSettings(Section):
+    """What signs, in distributed mode; in embedded mode it is made and kept in the data directory."""
+
+    token_keys: list[SecretStr] = Field(
+        default_factory=list,
+        max_length=2,
+        description="Sign channel tokens: the first the new ones, the second is still believed. 32 characters or more each.",
+    )
+    link_key: SecretStr = Field(SecretStr(""), description="Signs links to the uploader: 32 characters or more.")
+
+
 class Settings(BaseSettings):
     """All settings of a process."""
 
@@ -164,6 +248,17 @@ class Settings(BaseSettings):
     chat: ChatSettings = Field(default_factory=ChatSettings)
     uploader: UploaderSettings = Field(default_factory=UploaderSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    node_name: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="How this process's name among its like begins; empty: the host's.",
+    )
+    cassandra: CassandraSettings = Field(default_factory=CassandraSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    s3: S3Settings = Field(default_factory=S3Settings)
+    grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    secrets: SecretSettings = Field(default_factory=SecretSettings)
 
     @field_validator("public_url")
     @classmethod

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from randomchat.config import Settings
 from randomchat.errors import ERRORS
@@ -60,6 +59,6 @@ def _leaves(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldI
 
 
 def _default(field: FieldInfo) -> str:
-    value: Any = field.get_default(call_default_factory=True, validated_data={})
-    text = str(value) if isinstance(value, Path) else value
-    return "" if text == "" else f"`{json.dumps(text)}`" if not isinstance(text, str) else f"`{text}`"
+    value = to_jsonable_python(field.get_default(call_default_factory=True, validated_data={}))
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"`{text}`" if text else ""
