@@ -47,7 +47,7 @@ def up(
     """Serve everything from this machine, with no other server to install."""
     import uvloop
 
-    from randomchat.bootstrap import run_embedded
+    from randomchat.bootstrap.embedded import run_embedded
     from randomchat.config import load_settings
     from randomchat.infra.telemetry import configure_logging
 
@@ -98,7 +98,7 @@ def errors() -> None:
 @app.command()
 def openapi(service: Literal["user", "match", "chat", "uploader"]) -> None:
     """Print the OpenAPI document of a service."""
-    from randomchat.bootstrap import openapi_of
+    from randomchat.bootstrap.embedded import openapi_of
 
     typer.echo(json.dumps(asyncio.run(openapi_of(service)), indent=2, ensure_ascii=False))
 

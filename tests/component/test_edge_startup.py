@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from randomchat.bootstrap import DATABASE_FILE
+from randomchat.bootstrap.embedded import DATABASE_FILE
 from randomchat.infra.data_dir import DataDir
 from tests.component.edge_server import connected, exchange, request, socket_at, upgrade
 

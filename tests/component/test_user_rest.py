@@ -11,8 +11,10 @@ import pytest
 
 from randomchat.config import LimitSettings, Settings
 from randomchat.ids import UserId
+from randomchat.infra.rate_limiter_memory import MemoryRateLimiter
 from randomchat.infra.sqlite import SqliteDatabase
-from randomchat.user.app import build_user_app
+from randomchat.user.app import UserApp
+from randomchat.user.repository_sqlite import SqliteUserRepository
 from randomchat.user.schema_sqlite import USER_SCHEMA
 from tests.fakes import FakeClock, RecordingChatApi
 from tests.http_client import Answer, send
@@ -60,6 +62,10 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     database = await SqliteDatabase.open(tmp_path / "randomchat.sqlite3", [USER_SCHEMA])
     yield database
     await database.close()
+
+
+def build_user_app(database: SqliteDatabase, chat: RecordingChatApi, clock: FakeClock, settings: Settings) -> UserApp:
+    return UserApp(SqliteUserRepository(database), chat, MemoryRateLimiter(clock), clock, settings)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from randomchat.bootstrap import openapi_of
+from randomchat.bootstrap.embedded import openapi_of
 
 DOCUMENTS = Path(__file__).parents[2] / "api" / "openapi"
 

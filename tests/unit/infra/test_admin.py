@@ -22,7 +22,8 @@ async def ask(app: AdminApp, path: str, method: str = "GET") -> tuple[int, str]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: Any = {"type": "http", "method": method, "path": path, "headers": []}
+    path, _, query = path.partition("?")
+    scope: Any = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": []}
     await app(scope, None, send)  # type: ignore[arg-type]
     return sent[0]["status"], sent[1]["body"].decode()
 
@@ -42,6 +43,16 @@ async def test_a_process_is_ready_where_everything_answers() -> None:
     readiness.add("clock", fine)
     status, body = await ask(AdminApp(readiness, CollectorRegistry()), "/readyz")
     assert (status, json.loads(body)) == (200, {"ready": True, "checks": {"database": "ok", "clock": "ok"}})
+
+
+async def test_whoever_can_do_without_a_dependency_leaves_it_out() -> None:
+    readiness = Readiness()
+    readiness.add("cassandra", fine)
+    readiness.add("kafka", lambda: asyncio.sleep(0, "away"))
+    app = AdminApp(readiness, CollectorRegistry())
+    assert (await ask(app, "/readyz"))[0] == 503
+    status, body = await ask(app, "/readyz?exclude=kafka&exclude=nothing")
+    assert (status, json.loads(body)) == (200, {"ready": True, "checks": {"cassandra": "ok"}})
 
 
 async def test_a_process_that_goes_away_is_not_ready() -> None:

@@ -1,18 +1,19 @@
-"""The composition root: from settings to a running process, by plain constructor calls."""
+"""Embedded mode: all services in one process, on one SQLite file and one folder of files."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from randomchat.bootstrap.process import new_registry, watch_chat, watch_match
 from randomchat.chat.app import ChatApp, ChatPorts
 from randomchat.chat.repository_sqlite import SqliteChatRepository
 from randomchat.chat.routes_memory import MemoryRoutes
@@ -26,8 +27,8 @@ from randomchat.infra.http_guard import HttpGuard, ServiceRouter
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox
 from randomchat.infra.node import new_node_id
 from randomchat.infra.node_memory import MemoryNodeLeases
-from randomchat.infra.object_store import ObjectStore
 from randomchat.infra.object_store_local import LocalObjectStore
+from randomchat.infra.rate_limiter_memory import MemoryRateLimiter
 from randomchat.infra.retention import Retention
 from randomchat.infra.runtime import serve, startup_text
 from randomchat.infra.sqlite import SqliteDatabase
@@ -36,7 +37,8 @@ from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.recent_memory import MemoryRecentPartners
 from randomchat.match.results_memory import MemoryResultStore
 from randomchat.uploader.app import build_uploader_app
-from randomchat.user.app import UserApp, build_user_app
+from randomchat.user.app import UserApp
+from randomchat.user.repository_sqlite import SqliteUserRepository
 from randomchat.user.schema_sqlite import USER_SCHEMA
 from randomchat.web.app import create_app as create_web_app
 
@@ -48,13 +50,14 @@ NODE_NAME = "main"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All services of a process."""
+    """All services of the process, and whether they can do their work."""
 
     user: UserApp
     match: MatchApp
     chat: ChatApp
     uploader: FastAPI
     web: ASGIApp
+    readiness: Readiness
 
     def route(self) -> ASGIApp:
         """One application out of all of them, by the prefixes of their paths."""
@@ -68,11 +71,18 @@ class Services:
             }
         )
 
+    async def drain(self) -> None:
+        """See everybody off who has a socket."""
+        await self.match.drain()
+        await self.chat.drain()
+
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """`token_keys`: see `ChannelTokens`. `link_key`: signs the uploader's links."""
+class Stores:
+    """What lies in the data directory. `token_keys`: see `ChannelTokens`; `link_key` signs the uploader's links."""
 
+    database: SqliteDatabase
+    objects: LocalObjectStore
     token_keys: list[bytes] = field(repr=False)
     link_key: bytes = field(repr=False)
 
@@ -83,76 +93,52 @@ async def run_embedded(settings: Settings, announce: Callable[[str], None]) -> N
     `announce` is given the start-up text once the address answers. Raises `DataDirError`, `DatabaseError` or `StartupError`,
     whose message is one line, where it can't start.
     """
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    async with open_embedded(settings, SystemClock(), registry) as (services, readiness):
-
-        async def drain() -> None:
-            await services.match.drain()
-            await services.chat.drain()
-
+    registry = new_registry()
+    async with open_embedded(settings, SystemClock(), registry) as services:
         await serve(
             HttpGuard(services.route(), settings),
             settings=settings,
-            admin_app=AdminApp(readiness, registry),
-            drain=drain,
+            admin_app=AdminApp(services.readiness, registry),
+            drain=services.drain,
             announce=lambda host, port, admin_port: announce(startup_text(settings, "embedded", host, port, admin_port)),
         )
 
 
 @asynccontextmanager
-async def open_embedded(
-    settings: Settings, clock: Clock, registry: CollectorRegistry
-) -> AsyncIterator[tuple[Services, Readiness]]:
-    """All services on one SQLite file and one folder of files, the ephemeral parts in memory."""
+async def open_embedded(settings: Settings, clock: Clock, registry: CollectorRegistry) -> AsyncIterator[Services]:
+    """All services, the ephemeral parts in memory. What was begun is ended in reverse order."""
+    async with AsyncExitStack() as stack:
+        stores = await _open_stores(settings, clock, stack)
+        yield await _open_services(settings, clock, registry, stores, stack)
+
+
+async def _open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Stores:
     data_dir = DataDir.open(settings.data_dir)
-    try:
-        async with _stores(settings, clock) as (database, objects):
-            secrets = Secrets(token_keys=[data_dir.secret(TOKEN_SECRET)], link_key=data_dir.secret(LINK_SECRET))
-            async with _run(settings, clock, registry, database, objects, secrets) as running:
-                yield running
-    finally:
-        data_dir.close()
-
-
-@asynccontextmanager
-async def _stores(settings: Settings, clock: Clock) -> AsyncIterator[tuple[SqliteDatabase, LocalObjectStore]]:
-    """What lies in the data directory."""
+    stack.callback(data_dir.close)
     database = await SqliteDatabase.open(settings.data_dir / DATABASE_FILE, [USER_SCHEMA, CHAT_SCHEMA])
-    try:
-        folder = settings.data_dir / FILES_FOLDER
-        objects = LocalObjectStore(folder, clock, keep_free_bytes=settings.uploader.keep_free_bytes)
-        try:
-            yield database, objects
-        finally:
-            await objects.close()
-    finally:
-        await database.close()
+    stack.push_async_callback(database.close)
+    objects = LocalObjectStore(settings.data_dir / FILES_FOLDER, clock, keep_free_bytes=settings.uploader.keep_free_bytes)
+    stack.push_async_callback(objects.close)
+    return Stores(database, objects, [data_dir.secret(TOKEN_SECRET)], data_dir.secret(LINK_SECRET))
 
 
-@asynccontextmanager
-async def _run(
-    settings: Settings,
-    clock: Clock,
-    registry: CollectorRegistry,
-    database: SqliteDatabase,
-    objects: ObjectStore,
-    secrets: Secrets,
-) -> AsyncIterator[tuple[Services, Readiness]]:
+async def _open_services(
+    settings: Settings, clock: Clock, registry: CollectorRegistry, stores: Stores, stack: AsyncExitStack
+) -> Services:
     broker = MemoryBroker()
-    chat_repository = SqliteChatRepository(database, clock)
+    chat_repository = SqliteChatRepository(stores.database, clock)
     chat_ports = ChatPorts(
         repository=chat_repository,
         routes=MemoryRoutes(clock),
         leases=MemoryNodeLeases(clock),
         mailbox=MemoryMailbox(broker),
         user_sockets=MemoryUserSockets(),
-        objects=objects,
+        objects=stores.objects,
         clock=clock,
     )
-    chat = ChatApp(new_node_id(NODE_NAME), chat_ports, secrets.token_keys, settings, registry)
-    user = build_user_app(database, chat.service, clock, settings)
+    chat = ChatApp(new_node_id(NODE_NAME), chat_ports, stores.token_keys, settings, registry)
+    user_repository = SqliteUserRepository(stores.database)
+    user = UserApp(user_repository, chat.service, MemoryRateLimiter(clock), clock, settings)
     match_ports = MatchPorts(
         users=user.service,
         chat=chat.service,
@@ -164,52 +150,35 @@ async def _run(
         clock=clock,
     )
     match = MatchApp(new_node_id(NODE_NAME), match_ports, settings, registry)
-    uploader = build_uploader_app(objects, chat.service, secrets.link_key, clock, settings)
-    retentions = [
-        user.retention,
-        Retention("chat", chat_repository.delete_expired, settings.retention, clock),
-        Retention("files", objects.delete_expired, settings.retention, clock),
-    ]
-    readiness = _readiness(database, chat, match)
+    uploader = build_uploader_app(stores.objects, chat.service, stores.link_key, clock, settings)
+
     await chat.start()
+    stack.push_async_callback(chat.stop)
     await match.start()
-    for retention in retentions:
+    stack.push_async_callback(match.stop)
+    for name, delete_expired in (
+        ("user", user_repository.delete_expired),
+        ("chat", chat_repository.delete_expired),
+        ("files", stores.objects.delete_expired),
+    ):
+        retention = Retention(name, delete_expired, settings.retention, clock)
         retention.start()
-    try:
-        yield Services(user, match, chat, uploader, create_web_app()), readiness
-    finally:
-        for retention in retentions:
-            await retention.stop()
-        await match.stop()
-        await chat.stop()
+        stack.push_async_callback(retention.stop)
+    return Services(user, match, chat, uploader, create_web_app(), _readiness(stores.database, chat, match))
 
 
 def _readiness(database: SqliteDatabase, chat: ChatApp, match: MatchApp) -> Readiness:
-    async def check_database() -> str | None:
-        await database.check()
-        return None
-
-    async def check_clock() -> str | None:
-        return chat.node.clock_trouble()
-
-    async def check_fast_path() -> str | None:
-        return chat.node.fast_path_trouble()
-
-    async def check_matching() -> str | None:
-        return match.node.trouble()
-
     readiness = Readiness()
-    readiness.add("database", check_database)
-    readiness.add("clock", check_clock)
-    readiness.add("mailbox and routes", check_fast_path)
-    readiness.add("matching", check_matching)
+    readiness.add("database", database.check)
+    watch_chat(readiness, chat)
+    watch_match(readiness, match)
     return readiness
 
 
 async def openapi_of(service: str) -> dict[str, Any]:
     """The OpenAPI document of a service: `user`, `match`, `chat` or `uploader`."""
     with TemporaryDirectory() as folder:
-        async with open_embedded(Settings(data_dir=Path(folder)), SystemClock(), CollectorRegistry()) as (services, _):
+        async with open_embedded(Settings(data_dir=Path(folder)), SystemClock(), CollectorRegistry()) as services:
             apis = {
                 "user": services.user.api,
                 "match": services.match.rest,
