@@ -70,8 +70,8 @@ class ChatRepository(Protocol):
         """Close a channel for good; the first to close it stays its `closed_by`. The channel as it then is."""
         ...
 
-    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> list[ChannelId]:
-        """Move `revoked_before_ms` of a person in all channels to `now_ms`; those that are open."""
+    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> None:
+        """Move `revoked_before_ms` of a person in all channels to `now_ms`, only ever forwards."""
         ...
 
     async def shares_channel(self, one: UserId, other: UserId) -> bool:

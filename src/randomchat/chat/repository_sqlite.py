@@ -42,7 +42,6 @@ WHERE id = :channel AND :user IN (first_user, second_user)
 """
 _REVOKE_AS_FIRST = "UPDATE channels SET first_revoked_ms = max(first_revoked_ms, :now_ms) WHERE first_user = :user"
 _REVOKE_AS_SECOND = "UPDATE channels SET second_revoked_ms = max(second_revoked_ms, :now_ms) WHERE second_user = :user"
-_SELECT_OPEN = "SELECT id FROM channels WHERE (first_user = :user OR second_user = :user) AND closed_at_ms IS NULL ORDER BY id"
 _SELECT_SHARED = """
 SELECT 1 FROM channels WHERE first_user = :one AND second_user = :other OR first_user = :other AND second_user = :one LIMIT 1
 """
@@ -151,13 +150,12 @@ class SqliteChatRepository:
 
         return await self._database.transaction(close)
 
-    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> list[ChannelId]:
-        def revoke(connection: sqlite3.Connection) -> list[ChannelId]:
+    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> None:
+        def revoke(connection: sqlite3.Connection) -> None:
             for statement in (_REVOKE_AS_FIRST, _REVOKE_AS_SECOND):
                 connection.execute(statement, {"user": user_id, "now_ms": now_ms})
-            return [ChannelId(channel) for (channel,) in connection.execute(_SELECT_OPEN, {"user": user_id})]
 
-        return await self._database.transaction(revoke)
+        await self._database.transaction(revoke)
 
     async def shares_channel(self, one: UserId, other: UserId) -> bool:
         return await self._read_row(_SELECT_SHARED, {"one": one, "other": other}) is not None

@@ -11,12 +11,16 @@ class MatchMetrics:
     """The numbers of one match node."""
 
     def __init__(self, registry: CollectorRegistry, *, waiting: Callable[[], int], unknown_posts: Callable[[], int]) -> None:
-        self.matches = Counter("randomchat_match_matches", "Pairs for whom this node has made a channel.", registry=registry)
+        self.matches = Counter(
+            "randomchat_match_matches_total", "Pairs for whom this node has made a channel.", registry=registry
+        )
         self.refused = Counter(
-            "randomchat_match_confirmations_refused", "Partners who were gone or taken when asked, or silent.", registry=registry
+            "randomchat_match_confirmations_refused_total",
+            "Partners who were gone or taken when asked, or silent.",
+            registry=registry,
         )
         self.not_made = Counter(
-            "randomchat_match_channels_not_made", "Pairs who agreed, and got no channel in time.", registry=registry
+            "randomchat_match_channels_not_made_total", "Pairs who agreed, and got no channel in time.", registry=registry
         )
         Gauge("randomchat_match_tickets_waiting", "People who wait on this node.", registry=registry).set_function(waiting)
         Gauge(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from randomchat.errors import InvalidInput
 from randomchat.ids import UserId
-
-_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Unicode UAX #9: they reorder the text around them, so that a name could rewrite the page it stands on."""
+from randomchat.infra.display_name import deceives
 
 _NOTHING_TO_SEE = re.compile(
     r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f"
@@ -37,12 +34,8 @@ def parse_name(text: str, max_chars: int) -> str:
     name = text.strip()
     if len(name) > max_chars:
         raise InvalidInput(f"name: at most {max_chars} characters.")
-    if any(_is_forbidden(char) for char in name):
+    if any(deceives(char) for char in name):
         raise InvalidInput("name: no control characters, and none that change the direction of text.")
     if not name or _NOTHING_TO_SEE.fullmatch(name):
         raise InvalidInput("name: at least one character that can be seen.")
     return name
-
-
-def _is_forbidden(char: str) -> bool:
-    return char in _BIDI_CONTROLS or unicodedata.category(char) in {"Cc", "Cs"}

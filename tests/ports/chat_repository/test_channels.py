@@ -147,7 +147,7 @@ async def test_revoking_reaches_all_channels_of_a_person_and_nobody_else(scene: 
     closed = await scene.channel((ADA, EVE))
     foreign = await scene.channel((EVE, BOB))
     await repository.close_channel(closed, EVE, 1)
-    assert sorted(await repository.revoke_tokens(ADA, 5000)) == sorted([as_first, as_second])
+    await repository.revoke_tokens(ADA, 5000)
     revoked = Member(ADA, revoked_before_ms=5000)
     assert (await repository.get_channel(as_first)).members == (revoked, Member(BOB))
     assert (await repository.get_channel(as_second)).members == (Member(EVE), revoked)
@@ -163,4 +163,4 @@ async def test_a_clock_that_steps_back_revives_no_token(scene: Scene, repository
 
 
 async def test_revoking_the_tokens_of_a_person_without_channels_is_no_error(repository: ChatRepository) -> None:
-    assert await repository.revoke_tokens(EVE, 5000) == []
+    await repository.revoke_tokens(EVE, 5000)

@@ -140,7 +140,7 @@ class Link:
     async def find_channel_of_ticket(self, ticket_id: TicketId) -> ChannelId | None:
         raise NotFound
 
-    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> list[ChannelId]:
+    async def revoke_tokens(self, user_id: UserId, now_ms: int) -> None:
         raise NotFound
 
     async def shares_channel(self, one: UserId, other: UserId) -> bool:
