@@ -19,6 +19,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class Close:
+    """The codes with which the server closes a WebSocket; those of 4000 and above are our own, see `ErrorSpec`."""
+
+    DONE = 1000
+    NOT_UTF8 = 1007
+    INTERNAL = 1011
+    GOING_AWAY = 1012
+    SLOW = 4008
+    TROUBLE = 4012
+    REVOKED = 4501
+    CHANNEL = 4503
+    MISBEHAVING = 4508
+    SURPLUS = 4509
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorSpec:
     """How one code appears to clients.

@@ -26,7 +26,6 @@ from randomchat.chat.rest import create_rest
 from randomchat.chat.routes import Routes
 from randomchat.chat.seen import SeenMarks
 from randomchat.chat.service import ChatService
-from randomchat.chat.socket import CLOSE_TROUBLE
 from randomchat.chat.sweep import Sweep
 from randomchat.chat.tokens import ChannelTokens
 from randomchat.chat.typing_signs import TypingSigns
@@ -34,6 +33,7 @@ from randomchat.chat.user_sockets import UserSockets
 from randomchat.chat.websocket import ChatEndpoint
 from randomchat.clock import Clock
 from randomchat.config import Settings
+from randomchat.errors import Close
 from randomchat.ids import NodeId
 from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.mailbox import Mailbox
@@ -72,7 +72,7 @@ class ChatApp:
         clock, chat = ports.clock, settings.chat
         metrics = ChatMetrics(registry)
         hub = Hub()
-        watch = ClockWatch(clock, lambda reason: hub.close_all(CLOSE_TROUBLE, reason))
+        watch = ClockWatch(clock, lambda reason: hub.close_all(Close.TROUBLE, reason))
         outbox = Outbox(node_id, ports.mailbox, clock)
         closing = Closing(clock)
         typing = TypingSigns(outbox, clock, chat.presence.typing_s)

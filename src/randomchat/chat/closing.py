@@ -5,8 +5,8 @@ from __future__ import annotations
 from randomchat.chat import frames
 from randomchat.chat.domain import Channel
 from randomchat.chat.hub import LiveChannel
-from randomchat.chat.socket import CLOSE_CHANNEL, CLOSE_REVOKED
 from randomchat.clock import Clock
+from randomchat.errors import Close
 from randomchat.ids import UserId
 
 
@@ -22,7 +22,7 @@ class Closing:
             frame = frames.action(closed_by, "leaved", self._clock.wall_ms())
             for socket in tuple(live.sockets):
                 socket.send(frame)
-        live.close(CLOSE_CHANNEL, "the channel is closed")
+        live.close(Close.CHANNEL, "the channel is closed")
 
     def check(self, live: LiveChannel, channel: Channel) -> None:
         """Hold the sockets of a channel against its state in the store."""
@@ -31,7 +31,7 @@ class Closing:
             return
         for socket in tuple(live.sockets):
             if is_revoked(channel, socket.user_id, socket.issued_at_s):
-                socket.close(CLOSE_REVOKED, "signed out")
+                socket.close(Close.REVOKED, "signed out")
 
 
 def is_revoked(channel: Channel, user_id: UserId, issued_at_s: int) -> bool:

@@ -11,10 +11,11 @@ from randomchat.chat.delivery import Delivery, Pace
 from randomchat.chat.domain import Event
 from randomchat.chat.frames import BEAT_MAX_BYTES, ClientFrame, Malformed
 from randomchat.chat.seen import SeenMarks
-from randomchat.chat.socket import CLOSE_MISBEHAVING, ChatSocket
+from randomchat.chat.socket import ChatSocket
 from randomchat.chat.typing_signs import TypingSigns
 from randomchat.clock import Clock
 from randomchat.config import Settings
+from randomchat.errors import Close
 from randomchat.infra.clock_watch import ClockWatch
 
 _STORED = frozenset({Event.TEXT, Event.FILE})
@@ -67,7 +68,7 @@ class FrameHandler:
             refused = frame or ClientFrame(-1, "", frames.client_id_in(text) or UNSET)
             socket.refuse(refused, refusal, self._clock.wall_ms())
             if conduct.note_malformed(self._clock.boot_s()):
-                socket.close(CLOSE_MISBEHAVING, "too many malformed frames")
+                socket.close(Close.MISBEHAVING, "too many malformed frames")
 
     async def _dispatch(self, socket: ChatSocket, conduct: Conduct, frame: ClientFrame) -> None:
         if frame.event in _STORED:

@@ -10,10 +10,10 @@ from randomchat.chat.domain import Excerpt, Message, Summary
 from randomchat.chat.presence import Presence
 from randomchat.chat.repository import ChatRepository
 from randomchat.chat.seen import SeenMarks
-from randomchat.chat.socket import CLOSE_SLOW, CLOSE_TROUBLE, ChatSocket
+from randomchat.chat.socket import ChatSocket
 from randomchat.chat.sweep import Sweep
 from randomchat.clock import Clock
-from randomchat.errors import NotFound, Unavailable
+from randomchat.errors import Close, NotFound, Unavailable
 from randomchat.ids import MessageId, first_id_at, time_ms_of
 
 OVERLAP_MS = 180_000
@@ -57,7 +57,7 @@ class Joining:
         except NotFound:
             self._closing.end(live, closed_by=None)
         except Unavailable:
-            socket.close(CLOSE_TROUBLE, "the store does not answer")
+            socket.close(Close.TROUBLE, "the store does not answer")
         else:
             self._learn(socket, summary, excerpt)
             recovered = after is not None and sum(message.id > after for message in excerpt.messages) <= REPLAY_LIMIT
@@ -121,7 +121,7 @@ class Joining:
                     async with asyncio.timeout(STALL_S):
                         await socket.drained()
                 except TimeoutError:
-                    socket.close(CLOSE_SLOW, "too slow to read")
+                    socket.close(Close.SLOW, "too slow to read")
             if not socket.open:
                 return False
         return True

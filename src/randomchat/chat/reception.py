@@ -16,24 +16,17 @@ from randomchat.chat.joining import Joining
 from randomchat.chat.metrics import ChatMetrics
 from randomchat.chat.posts import CloseSockets, Outbox
 from randomchat.chat.presence import GOODBYE, Presence
-from randomchat.chat.socket import (
-    CLOSE_CHANNEL,
-    CLOSE_GOING_AWAY,
-    CLOSE_MISBEHAVING,
-    CLOSE_REVOKED,
-    CLOSE_SURPLUS,
-    ChatSocket,
-)
+from randomchat.chat.socket import ChatSocket
 from randomchat.chat.tokens import Claims
 from randomchat.chat.user_sockets import SocketRef, UserSockets
 from randomchat.clock import Clock
 from randomchat.config import Settings
-from randomchat.errors import Overloaded, Unavailable
+from randomchat.errors import Close, Overloaded, Unavailable
 from randomchat.ids import MessageId
 from randomchat.infra.tasks import Tasks
 
 DRAIN_WORK_S, DRAIN_FLUSH_S, DRAIN_GOODBYE_S = 2.0, 4.0, 0.5
-FOR_GOOD = frozenset({CLOSE_CHANNEL, CLOSE_REVOKED, CLOSE_MISBEHAVING, CLOSE_SURPLUS})
+FOR_GOOD = frozenset({Close.CHANNEL, Close.REVOKED, Close.MISBEHAVING, Close.SURPLUS})
 """Closed so by the server, a client does not come back: for the other member that is like a goodbye."""
 NO_LIMIT = 1_000_000
 
@@ -91,7 +84,7 @@ class Reception:
         """Run a socket from its join to its end."""
         socket = self._enter(entrance, connection)
         lifetime_s = entrance.claims.expires_at_s - self._clock.wall_ms() / 1000
-        expiry = asyncio.get_running_loop().call_later(lifetime_s, socket.close, CLOSE_REVOKED, "the token has expired")
+        expiry = asyncio.get_running_loop().call_later(lifetime_s, socket.close, Close.REVOKED, "the token has expired")
         try:
             await self._evict_surplus(socket)
             await self._joining.join(socket, entrance.after)
@@ -112,7 +105,7 @@ class Reception:
         self._draining = True
         await self._wait_until(lambda: not any(socket.busy for socket in self._hub.sockets.values()), DRAIN_WORK_S)
         sockets = list(self._hub.sockets.values())
-        self._hub.close_all(CLOSE_GOING_AWAY, "the server is going away")
+        self._hub.close_all(Close.GOING_AWAY, "the server is going away")
         await self._wait_until(lambda: not any(socket.queued_bytes for socket in sockets), DRAIN_FLUSH_S)
         await self._goodbyes.close(DRAIN_GOODBYE_S)
 
@@ -143,9 +136,9 @@ class Reception:
         with contextlib.suppress(Unavailable):
             for surplus in await self._user_sockets.enter(socket.user_id, SocketRef(self._outbox.node, socket.number), limit):
                 if surplus.node == self._outbox.node:
-                    self._hub.close_sockets([surplus.number], CLOSE_SURPLUS, "too many sockets")
+                    self._hub.close_sockets([surplus.number], Close.SURPLUS, "too many sockets")
                 else:
-                    self._outbox.post(surplus.node, CloseSockets([surplus.number], CLOSE_SURPLUS, "too many sockets"))
+                    self._outbox.post(surplus.node, CloseSockets([surplus.number], Close.SURPLUS, "too many sockets"))
 
     # ---------------------------------------------------------------- out
     def _on_closed(self, socket: ChatSocket) -> None:

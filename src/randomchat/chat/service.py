@@ -11,11 +11,10 @@ from randomchat.chat.hub import Hub
 from randomchat.chat.posts import Closed, CloseSockets, Outbox
 from randomchat.chat.presence import Presence
 from randomchat.chat.repository import ChatRepository
-from randomchat.chat.socket import CLOSE_REVOKED
 from randomchat.chat.tokens import ChannelTokens, Claims
 from randomchat.chat.user_sockets import SocketRef, UserSockets
 from randomchat.clock import Clock
-from randomchat.errors import Conflict, NotFound, Unavailable
+from randomchat.errors import Close, Conflict, NotFound, Unavailable
 from randomchat.ids import ChannelId, MessageId, TicketId, UserId, random_id
 from randomchat.interfaces.chat import Membership, Seat, TokenHolder
 
@@ -95,9 +94,9 @@ class ChatService:
         await self._repository.revoke_tokens(user_id, self._clock.wall_ms())
         for ref in await self._list_sockets(user_id):
             if ref.node != self._outbox.node:
-                self._outbox.post(ref.node, CloseSockets([ref.number], CLOSE_REVOKED, "signed out"))
+                self._outbox.post(ref.node, CloseSockets([ref.number], Close.REVOKED, "signed out"))
         here = [socket.number for socket in self._hub.sockets.values() if socket.user_id == user_id]
-        self._hub.close_sockets(here, CLOSE_REVOKED, "signed out")
+        self._hub.close_sockets(here, Close.REVOKED, "signed out")
 
     async def _list_sockets(self, user_id: UserId) -> list[SocketRef]:
         try:

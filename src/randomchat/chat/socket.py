@@ -10,7 +10,7 @@ from randomchat.chat.connection import Connection
 from randomchat.chat.domain import Message
 from randomchat.chat.frames import ClientFrame
 from randomchat.chat.once import Once
-from randomchat.errors import RandomchatError
+from randomchat.errors import Close, RandomchatError
 from randomchat.ids import UserId
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 SHED_BYTES = 64 * 1024
 """Typing is not sent to a socket with more than this queued."""
-CLOSE_SLOW, CLOSE_TROUBLE, CLOSE_REVOKED, CLOSE_CHANNEL, CLOSE_MISBEHAVING, CLOSE_SURPLUS = 4008, 4012, 4501, 4503, 4508, 4509
-CLOSE_GOING_AWAY = 1012
 
 
 class ChatSocket:
@@ -94,7 +92,7 @@ class ChatSocket:
         if self.close_code is not None:
             return
         if self._connection.queued_bytes + len(data) > self._max_bytes:
-            self.close(CLOSE_SLOW, "too slow to read")
+            self.close(Close.SLOW, "too slow to read")
             return
         self._connection.send_text(data)
 
@@ -142,7 +140,7 @@ class ChatSocket:
     def _hold(self, message: Message | None, data: bytes) -> None:
         self._held_bytes += len(data)
         if self._held_bytes > self._max_bytes:
-            self.close(CLOSE_SLOW, "too slow to read")
+            self.close(Close.SLOW, "too slow to read")
         elif self.open:
             self._held.append((message, data))
             if message is not None:

@@ -13,10 +13,9 @@ from randomchat.chat.metrics import ChatMetrics
 from randomchat.chat.presence import Presence
 from randomchat.chat.repository import ChatRepository
 from randomchat.chat.seen import SeenMarks
-from randomchat.chat.socket import CLOSE_TROUBLE
 from randomchat.clock import Clock
 from randomchat.config import SweepSettings
-from randomchat.errors import NotFound, Unavailable
+from randomchat.errors import Close, NotFound, Unavailable
 from randomchat.ids import MessageId, first_id_at
 from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.tasks import Tasks
@@ -105,7 +104,7 @@ class Sweep:
         longest_s = self._settings.every_s + UNSWEPT_CLOSE_S
         for live in tuple(self._hub.channels.values()):
             if self._clock.boot_s() - live.swept_boot_s > longest_s:
-                live.close(CLOSE_TROUBLE, "the store does not answer")
+                live.close(Close.TROUBLE, "the store does not answer")
 
     def _next(self, most: int) -> list[LiveChannel]:
         """The channels that are due now, the longest unswept first where all are."""
@@ -173,4 +172,4 @@ class Sweep:
         if live.failing_since is None:
             live.failing_since = began_s
         if began_s - live.failing_since > UNSWEPT_CLOSE_S:
-            live.close(CLOSE_TROUBLE, "the store does not answer")
+            live.close(Close.TROUBLE, "the store does not answer")

@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from randomchat.errors import InvalidInput, Overloaded, RandomchatError
+from randomchat.errors import Close, InvalidInput, Overloaded, RandomchatError
 from randomchat.infra.http_errors import error_response, raw_error_response
 from randomchat.infra.websocket import CLOSED_ABRUPTLY, TRANSPORT_EXTENSION
 
@@ -138,7 +138,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         if self.handshake_complete:
-            self.close(1012)
+            self.close(Close.GOING_AWAY)
         else:
             self._refuse(Overloaded("The server is going away."))
 
@@ -185,7 +185,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             try:
                 self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
             except UnicodeDecodeError:
-                self.close(1007, "not UTF-8")
+                self.close(Close.NOT_UTF8, "not UTF-8")
                 return
         if not self.read_paused and self.queue.qsize() >= UNREAD_MAX_MESSAGES:
             self.read_paused = True
@@ -203,18 +203,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             pass
         except Exception:  # noqa: BLE001 - one socket's failure is no other's
             _log.exception("a WebSocket failed", path=self.scope["path"])
-            self._give_up(1011)
+            self._give_up(Close.INTERNAL)
         except asyncio.CancelledError:
             self.abort()
             raise
         else:
-            self._give_up(1000)
+            self._give_up(Close.DONE)
 
     async def send(self, message: ASGISendEvent) -> None:
         if self._ended:
             raise ClientDisconnected
         if message["type"] == "websocket.close" and self.handshake_complete:
-            self.close(message.get("code", 1000), message.get("reason") or "")
+            self.close(message.get("code", Close.DONE), message.get("reason") or "")
             return
         await super().send(message)
         if message["type"] == "websocket.accept":

@@ -6,14 +6,12 @@ import contextlib
 
 from randomchat.clock import Clock
 from randomchat.config import LimitSettings
-from randomchat.errors import Overloaded, Unavailable
+from randomchat.errors import Close, Overloaded, Unavailable
 from randomchat.ids import UserId
 from randomchat.match.queue import TicketQueue
 from randomchat.match.searches import Search, Searches, Tab
 from randomchat.match.tickets import Wish
 from randomchat.match.upkeep import Upkeep
-
-CLOSE_GOING_AWAY, CLOSE_TOO_MANY = 1012, 4509
 
 
 class MatchService:
@@ -38,9 +36,9 @@ class MatchService:
         if self._limits.enabled:
             alive = [other for other in search.tabs if other.is_alive]
             for oldest in alive[: -self._limits.sockets_per_user]:
-                oldest.close(CLOSE_TOO_MANY)
+                oldest.close(Close.SURPLUS)
         if self._draining:
-            tab.close(CLOSE_GOING_AWAY)
+            tab.close(Close.GOING_AWAY)
         else:
             self._upkeep.begin(search)
         return search
@@ -58,6 +56,6 @@ class MatchService:
         searches = list(self._searches)
         for search in searches:
             for tab in search.tabs:
-                tab.close(CLOSE_GOING_AWAY)
+                tab.close(Close.GOING_AWAY)
         with contextlib.suppress(Unavailable):
             await self._queue.leave([search.ticket for search in searches if search.mark is None])

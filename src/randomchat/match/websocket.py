@@ -10,7 +10,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from randomchat.clock import Clock
-from randomchat.errors import NotFound, RandomchatError, Unauthorized, Unavailable
+from randomchat.errors import Close, NotFound, RandomchatError, Unauthorized, Unavailable
 from randomchat.ids import UserId
 from randomchat.infra.session_cookie import read_session_cookie
 from randomchat.infra.token_bucket import TokenBucket
@@ -24,7 +24,6 @@ from randomchat.match.service import MatchService
 from randomchat.match.tickets import Wish, parse_wish
 
 PATH = "/api/match"
-CLOSE_DONE, CLOSE_TROUBLE, CLOSE_SIGNED_OUT, CLOSE_MISBEHAVING = 1000, 4012, 4501, 4508
 IGNORED_PER_SECOND, IGNORED_BURST = 2.0, 20
 """Frames of a client mean nothing here; one that sends more than this is cut off."""
 
@@ -106,7 +105,7 @@ class _Tab:
         try:
             async for _ in incoming:
                 if patience.take(clock.boot_s()):
-                    self.close(CLOSE_MISBEHAVING)
+                    self.close(Close.MISBEHAVING)
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
@@ -116,7 +115,7 @@ class _Tab:
             await self._wait_for_partner()
         except Exception:  # noqa: BLE001 - a socket must never hang, whatever happened
             _log.exception("a waiting socket failed")
-            self.close(CLOSE_TROUBLE)
+            self.close(Close.TROUBLE)
 
     async def _wait_for_partner(self) -> None:
         while self.is_alive:
@@ -142,7 +141,7 @@ class _Tab:
         try:
             await self._users.authenticate(self._waiter.session_token)
         except (Unauthorized, NotFound):
-            self.close(CLOSE_SIGNED_OUT)
+            self.close(Close.REVOKED)
         except Unavailable:
             return
 
@@ -156,8 +155,8 @@ class _Tab:
         except NotFound:
             return
         except Unavailable:
-            self.close(CLOSE_TROUBLE)
+            self.close(Close.TROUBLE)
             return
         frame = MatchedFrame(token, str(result.channel_id), result.common_interests)
         self._transport.send_text(msgspec.json.encode(frame))
-        self.close(CLOSE_DONE)
+        self.close(Close.DONE)
