@@ -27,21 +27,28 @@ from randomchat.match.results_memory import MemoryResultStore
 from tests.component.edge_server import edge
 from tests.http_client import Answer, send
 from tests.simulated_time import LoopClock
-from tests.unit.match.crowd import ChannelStore
+from tests.unit.match.crowd import ChannelStore, until
 
 PATIENCE_S = 5.0
 SETTINGS = Settings(match=MatchSettings(waiting_every_s=0.1), limits=LimitSettings(sockets_per_user=3))
 
 
 class Sessions:
-    """`UserApi` in which the session `7` belongs to user 7, unless it is revoked, or the account is gone."""
+    """`UserApi` in which the session `7` belongs to user 7, unless it is revoked, or the account is gone.
+
+    `away`: it refuses every call; `silent`: it answers none.
+    """
 
     def __init__(self) -> None:
-        self.away = False
+        self.away = self.silent = False
+        self.asked = 0
         self.revoked: set[str] = set()
         self.gone: set[str] = set()
 
     async def authenticate(self, session_token: str) -> Account:
+        self.asked += 1
+        if self.silent:
+            await asyncio.Event().wait()
         if self.away:
             raise Unavailable
         if not session_token or session_token in self.revoked:
@@ -217,12 +224,22 @@ async def test_a_revoked_session_ends_the_wait(site: MatchSite) -> None:
         assert await close_code_of(tab) == 4501
 
 
-async def test_whoever_has_signed_out_is_given_no_result(site: MatchSite) -> None:
+async def test_whoever_has_signed_out_is_paired_with_nobody(site: MatchSite) -> None:
     async with site.tab(1) as tab:
         await next_frame(tab)
         site.users.revoked.add("1")
-        async with site.tab(2):
+        async with site.tab(2) as other:
             assert await close_code_of(tab) == 4501
+            assert await waits_on(other)
+    assert site.chat.channels == {}, "nobody is led to somebody who is gone"
+
+
+async def test_whoever_signs_out_while_the_channel_is_made_is_given_no_result(site: MatchSite) -> None:
+    site.chat.takes_s = 1.0
+    async with site.tab(1) as tab, site.tab(2):
+        await until(lambda: site.chat.asked > 0)
+        site.users.revoked.add("1")
+        assert await close_code_of(tab) == 4501
 
 
 async def test_the_wait_outlives_an_outage_of_the_accounts(site: MatchSite) -> None:
@@ -230,6 +247,18 @@ async def test_the_wait_outlives_an_outage_of_the_accounts(site: MatchSite) -> N
         await next_frame(tab)
         site.users.away = True
         assert await waits_on(tab)
+
+
+async def test_accounts_that_never_answer_hold_no_match_up(site: MatchSite) -> None:
+    async with site.tab(1) as one, site.tab(2, "?interests=art") as other:
+        site.users.silent = True
+        assert (await result_of(one))["channel_id"] == (await result_of(other))["channel_id"]
+
+
+async def test_a_tab_that_waits_asks_seldom_for_its_session(site: MatchSite) -> None:
+    async with site.tab(1) as tab:
+        assert await waits_on(tab, 10)
+        assert site.users.asked <= 4
 
 
 async def test_one_tab_too_many_closes_the_oldest(site: MatchSite) -> None:

@@ -2,7 +2,7 @@
 
 What may go wrong, and what then happens:
 
-- the partner is gone, taken, or silent for 1 s: the finder goes back to its place and tries the next one;
+- the partner is gone, signed out, taken, or silent for 1 s: the finder goes back to its place and tries the next one;
 - the channel surely can't be made: both go back to their places;
 - whether it was made is not known: nobody is told; both marks lapse after 15 s, and `Upkeep` looks into the store.
 """
@@ -137,7 +137,8 @@ class Pairing:
         if search.mark is not finding:
             return True  # finding one took so long that its own mark lapsed: it is no longer the finder
         search.mark = mark
-        if not await self._confirmations.ask(partner, mark):
+        agreed, _ = await asyncio.gather(self._confirmations.ask(partner, mark), search.check_session())
+        if not agreed:
             search.release(mark.ask_id)
             return False
         if search.over or not search.is_alive or search.mark is not mark:

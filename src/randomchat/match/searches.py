@@ -28,6 +28,10 @@ class Tab(Protocol):
         """End the socket with a close code."""
         ...
 
+    async def check_session(self) -> None:
+        """End the socket where its person has signed out. Takes a moment at most, and never raises."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -98,6 +102,23 @@ class Search:
         if self.mark is None and self.is_free:
             self.mark = mark
         return self.mark is not None and self.mark.ask_id == mark.ask_id
+
+    async def check_session(self) -> None:
+        """Before the person is paired: whoever has signed out in all tabs is not to be met any more."""
+        for tab in tuple(self.tabs):
+            if tab.is_alive:
+                await tab.check_session()
+                if tab.is_alive:
+                    return
+
+    async def answered(self) -> None:
+        """Wait until the queue has answered.
+
+        A ticket that waits for its answer has perhaps been taken out by another one that found it: it will then find nobody, or
+        learn that it has had a place.
+        """
+        while self.asking is not None:
+            await asyncio.wait((self.asking,))
 
     @contextmanager
     def asks_the_queue(self) -> Iterator[None]:
@@ -176,15 +197,15 @@ class Searches:
             self.finish(search, result)
 
     async def confirm(self, user_id: UserId, ticket_id: TicketId, mark: Mark) -> bool:
-        """Confirm that a ticket's socket lives, and mark it as taken by one attempt.
-
-        A ticket that waits for an answer of the queue has perhaps been taken out by the one who asks: it will then find nobody,
-        or learn that it has had a place.
-        """
+        """Confirm that a ticket's socket lives and its person is signed in, and mark it as taken by one attempt."""
         search = self._by_user.get(user_id)
-        while search is not None and search.asking is not None:
-            await asyncio.wait((search.asking,))
-        return search is not None and search.ticket.id == ticket_id and search.take(mark)
+        if search is None or search.ticket.id != ticket_id:
+            return False
+        await search.answered()
+        if search.is_free:
+            await search.check_session()
+            await search.answered()
+        return search.take(mark)
 
     def lapse(self, user_id: UserId, ask_id: int) -> None:
         search = self._by_user.get(user_id)

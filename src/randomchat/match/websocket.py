@@ -26,6 +26,12 @@ from randomchat.match.tickets import Wish, parse_wish
 PATH = "/api/match"
 IGNORED_PER_SECOND, IGNORED_BURST = 2.0, 20
 """Frames of a client mean nothing here; one that sends more than this is cut off."""
+CHECK_EVERY = 3
+"""A tab whose person has signed out is closed after as many waiting frames. Whether a pair is made is not left to that."""
+CHECK_WITHIN_S = 0.5
+"""Well within the time that a partner has to agree: accounts that are away do not keep people apart."""
+CHECK_LASTS_S = 0.2
+"""A match is mostly told right after the check that came before it; one that took its time is checked again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,8 +62,8 @@ class MatchEndpoint:
             await refuse_upgrade(scope, receive, send, refusal)
             return
         await accept(receive, send)
-        tab = _Tab(waiter, transport_of(scope), self._users, self._chat, self._service, self._waiting_every_s)
-        await tab.serve(Incoming(receive), TokenBucket(IGNORED_PER_SECOND, IGNORED_BURST, self._clock.boot_s()), self._clock)
+        tab = _Tab(waiter, transport_of(scope), self._users, self._chat, self._service, self._clock, self._waiting_every_s)
+        await tab.serve(Incoming(receive))
 
     async def _admit(self, scope: Scope) -> Waiter:
         if scope["path"] != PATH:
@@ -78,6 +84,7 @@ class _Tab:
         users: UserApi,
         chat: ChatApi,
         service: MatchService,
+        clock: Clock,
         waiting_every_s: float,
     ) -> None:
         self._waiter = waiter
@@ -85,7 +92,9 @@ class _Tab:
         self._users = users
         self._chat = chat
         self._service = service
+        self._clock = clock
         self._waiting_every_s = waiting_every_s
+        self._checked_at_s = float("-inf")
         self._result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
     @property
@@ -99,12 +108,23 @@ class _Tab:
     def close(self, code: int) -> None:
         self._transport.close(code)
 
-    async def serve(self, incoming: Incoming, patience: TokenBucket, clock: Clock) -> None:
+    async def check_session(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_WITHIN_S):
+                await self._users.authenticate(self._waiter.session_token)
+        except (Unauthorized, NotFound):
+            self.close(Close.REVOKED)
+        except (Unavailable, TimeoutError):
+            return
+        self._checked_at_s = self._clock.boot_s()
+
+    async def serve(self, incoming: Incoming) -> None:
         """Wait with the person until the socket ends."""
+        patience = TokenBucket(IGNORED_PER_SECOND, IGNORED_BURST, self._clock.boot_s())
         waiting = asyncio.create_task(self._wait())
         try:
             async for _ in incoming:
-                if patience.take(clock.boot_s()):
+                if patience.take(self._clock.boot_s()):
                     self.close(Close.MISBEHAVING)
         finally:
             waiting.cancel()
@@ -129,25 +149,21 @@ class _Tab:
             self._result = asyncio.get_running_loop().create_future()
 
     async def _wait_in(self, search: Search) -> Result | None:
+        frames = 0
         while self.is_alive:
             self._transport.send_text(msgspec.json.encode(WaitingFrame(self._service.waited_ms(search))))
             await asyncio.wait((self._result,), timeout=self._waiting_every_s)
             if self._result.done():
                 return self._result.result()
-            await self._check_session()
+            frames += 1
+            if frames % CHECK_EVERY == 0:
+                await self.check_session()
         return None
-
-    async def _check_session(self) -> None:
-        try:
-            await self._users.authenticate(self._waiter.session_token)
-        except (Unauthorized, NotFound):
-            self.close(Close.REVOKED)
-        except Unavailable:
-            return
 
     async def _deliver(self, result: Result) -> None:
         """Give the result. Where the partner has left already, the socket stays, and the search begins anew."""
-        await self._check_session()
+        if self._clock.boot_s() - self._checked_at_s > CHECK_LASTS_S:
+            await self.check_session()
         if not self.is_alive:
             return
         try:

@@ -10,7 +10,7 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from randomchat.config import Settings
-from randomchat.errors import Conflict, NotFound, Unavailable
+from randomchat.errors import Close, Conflict, NotFound, Unavailable
 from randomchat.ids import ChannelId, NodeId, TicketId, UserId
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
 from randomchat.infra.node_memory import MemoryNodeLeases
@@ -37,11 +37,14 @@ class AnyUser:
 class ChannelStore:
     """`ChatApi` that makes channels as its contract says, and in `trouble` fails in every way that the contract allows.
 
-    `conflicts`: pairs that were asked for although one of their tickets had a channel. Confirmation is there to prevent that.
+    `takes_s`: how long making a channel takes; `asked`: how often one was asked for. `conflicts`: pairs that were asked for
+    although one of their tickets had a channel. Confirmation is there to prevent that.
     """
 
     def __init__(self, random: Random) -> None:
         self.trouble = False
+        self.takes_s = 0.0
+        self.asked = 0
         self.channels: dict[ChannelId, tuple[Seat, Seat]] = {}
         self.closed: set[ChannelId] = set()
         self.joined: set[tuple[ChannelId, UserId]] = set()
@@ -51,6 +54,9 @@ class ChannelStore:
         self._clock = LoopClock()
 
     async def create_channel(self, first: Seat, second: Seat, *, not_after_ms: int) -> ChannelId:
+        self.asked += 1
+        if self.takes_s:
+            await asyncio.sleep(self.takes_s)
         if not self.trouble:
             return self._write(first, second, not_after_ms)
         fate = self._random.random()
@@ -117,8 +123,16 @@ class FakeTab:
 
     def __init__(self) -> None:
         self.is_alive = True
+        self.signed_out = False
+        self.session_checks = 0
         self.results: list[Result] = []
         self.close_codes: list[int] = []
+
+    async def check_session(self) -> None:
+        self.session_checks += 1
+        await asyncio.sleep(0.01)
+        if self.signed_out:
+            self.close(Close.REVOKED)
 
     def matched(self, result: Result) -> None:
         assert self.is_alive or not self.results
