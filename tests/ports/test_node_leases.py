@@ -7,18 +7,17 @@ import pytest
 from randomchat.ids import NodeId
 from randomchat.infra.node import LEASE_S, NodeLeases, new_node_id
 from randomchat.infra.node_memory import MemoryNodeLeases
+from randomchat.infra.node_redis import RedisNodeLeases
 from tests.fakes import FakeClock
+from tests.ports.conftest import LetPass
 
 ONE, OTHER = NodeId("one"), NodeId("other")
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=["memory"])
-def leases(clock: FakeClock) -> NodeLeases:
+@pytest.fixture(params=["memory", "redis"])
+def leases(request: pytest.FixtureRequest, clock: FakeClock) -> NodeLeases:
+    if request.param == "redis":
+        return RedisNodeLeases(request.getfixturevalue("redis"), "chat")
     return MemoryNodeLeases(clock)
 
 
@@ -26,21 +25,21 @@ async def test_nobody_lives_at_first(leases: NodeLeases) -> None:
     assert await leases.list_alive() == frozenset()
 
 
-async def test_a_node_lives_as_long_as_its_lease(leases: NodeLeases, clock: FakeClock) -> None:
+async def test_a_node_lives_as_long_as_its_lease(leases: NodeLeases, let_pass: LetPass) -> None:
     await leases.renew(ONE)
-    clock.advance(LEASE_S - 0.1)
+    await let_pass(LEASE_S - 0.1)
     assert await leases.list_alive() == {ONE}
-    clock.advance(0.2)
+    await let_pass(0.2)
     assert await leases.list_alive() == frozenset()
 
 
-async def test_renewing_says_whether_there_was_a_lease(leases: NodeLeases, clock: FakeClock) -> None:
+async def test_renewing_says_whether_there_was_a_lease(leases: NodeLeases, let_pass: LetPass) -> None:
     assert await leases.renew(ONE) is False
-    clock.advance(LEASE_S - 0.1)
+    await let_pass(LEASE_S - 0.1)
     assert await leases.renew(ONE) is True
-    clock.advance(LEASE_S - 0.1)
+    await let_pass(LEASE_S - 0.1)
     assert await leases.list_alive() == {ONE}
-    clock.advance(0.2)
+    await let_pass(0.2)
     assert await leases.renew(ONE) is False
 
 

@@ -6,22 +6,19 @@ import pytest
 
 from randomchat.infra.rate_limiter import RateLimiter
 from randomchat.infra.rate_limiter_memory import MemoryRateLimiter
+from randomchat.infra.rate_limiter_redis import RedisRateLimiter
 from tests.fakes import FakeClock
 
 Take = Callable[[str], Awaitable[float | None]]
-ADAPTERS: dict[str, Callable[[FakeClock], RateLimiter]] = {"memory": MemoryRateLimiter}
 LIMIT = 3
 WINDOW_S = 60.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=["memory", "redis"])
 def limiter(request: pytest.FixtureRequest, clock: FakeClock) -> RateLimiter:
-    return ADAPTERS[request.param](clock)
+    if request.param == "redis":
+        return RedisRateLimiter(request.getfixturevalue("redis"), clock)
+    return MemoryRateLimiter(clock)
 
 
 @pytest.fixture

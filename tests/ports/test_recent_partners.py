@@ -7,19 +7,18 @@ import pytest
 from randomchat.ids import UserId
 from randomchat.match.recent import RecentPartners
 from randomchat.match.recent_memory import MemoryRecentPartners
+from randomchat.match.recent_redis import RedisRecentPartners
 from tests.fakes import FakeClock
+from tests.ports.conftest import LetPass
 
 ANN, BOB, CAT = UserId(1), UserId(2), UserId(3)
 HOUR_S = 3600
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=["memory"])
-def recent(clock: FakeClock) -> RecentPartners:
+@pytest.fixture(params=["memory", "redis"])
+def recent(request: pytest.FixtureRequest, clock: FakeClock) -> RecentPartners:
+    if request.param == "redis":
+        return RedisRecentPartners(request.getfixturevalue("redis"), clock, count=10, hours=24)
     return MemoryRecentPartners(clock, count=10, hours=24)
 
 
@@ -40,11 +39,11 @@ async def test_the_last_ten_are_remembered(recent: RecentPartners) -> None:
     assert await recent.list_recent(ANN) == set(range(102, 112))
 
 
-async def test_a_partner_is_forgotten_after_a_day(recent: RecentPartners, clock: FakeClock) -> None:
+async def test_a_partner_is_forgotten_after_a_day(recent: RecentPartners, let_pass: LetPass) -> None:
     await recent.add(ANN, BOB)
-    clock.advance(23 * HOUR_S)
+    await let_pass(23 * HOUR_S)
     await recent.add(ANN, CAT)
     assert await recent.list_recent(ANN) == {BOB, CAT}
-    clock.advance(1.1 * HOUR_S)
+    await let_pass(1.1 * HOUR_S)
     assert await recent.list_recent(ANN) == {CAT}
     assert await recent.list_recent(BOB) == frozenset()

@@ -7,7 +7,9 @@ import pytest
 from randomchat.ids import ChannelId, TicketId, UserId
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.results_memory import MemoryResultStore
+from randomchat.match.results_redis import RedisResultStore
 from tests.fakes import FakeClock
+from tests.ports.conftest import LetPass
 
 TTL_S = 60.0
 ANN, BOB = UserId(1), UserId(2)
@@ -15,13 +17,10 @@ FIRST = Result(TicketId(10), ChannelId(100), ("art", "music"))
 SECOND = Result(TicketId(11), ChannelId(101))
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=["memory"])
-def results(clock: FakeClock) -> ResultStore:
+@pytest.fixture(params=["memory", "redis"])
+def results(request: pytest.FixtureRequest, clock: FakeClock) -> ResultStore:
+    if request.param == "redis":
+        return RedisResultStore(request.getfixturevalue("redis"), TTL_S)
     return MemoryResultStore(clock, TTL_S)
 
 
@@ -37,12 +36,12 @@ async def test_a_newer_result_takes_the_place_of_an_older_one(results: ResultSto
     assert await results.find(ANN) == SECOND
 
 
-async def test_a_result_is_kept_for_its_time(results: ResultStore, clock: FakeClock) -> None:
+async def test_a_result_is_kept_for_its_time(results: ResultStore, let_pass: LetPass) -> None:
     await results.put(ANN, FIRST)
-    clock.advance(TTL_S - 1)
+    await let_pass(TTL_S - 1)
     await results.put(BOB, SECOND)
     assert await results.find(ANN) == FIRST
-    clock.advance(1.1)
+    await let_pass(1.1)
     assert await results.find(ANN) is None
     assert await results.find(BOB) == SECOND
 

@@ -6,21 +6,20 @@ import pytest
 
 from randomchat.chat.routes import ROUTE_TTL_S, Routes
 from randomchat.chat.routes_memory import MemoryRoutes
+from randomchat.chat.routes_redis import RedisRoutes
 from randomchat.ids import ChannelId, NodeId, UserId
 from tests.fakes import FakeClock
+from tests.ports.conftest import LetPass
 
 CHANNEL, ELSEWHERE = ChannelId(77), ChannelId(78)
 ONE, OTHER = NodeId("one"), NodeId("other")
 ANNA, BEN = UserId(11), UserId(22)
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=["memory"])
-def routes(clock: FakeClock) -> Routes:
+@pytest.fixture(params=["memory", "redis"])
+def routes(request: pytest.FixtureRequest, clock: FakeClock) -> Routes:
+    if request.param == "redis":
+        return RedisRoutes(request.getfixturevalue("redis"), clock)
     return MemoryRoutes(clock)
 
 
@@ -51,12 +50,12 @@ async def test_a_route_of_nobody_is_removed(routes: Routes) -> None:
     assert await routes.get(CHANNEL) == {}
 
 
-async def test_a_route_that_is_not_put_again_lapses(routes: Routes, clock: FakeClock) -> None:
+async def test_a_route_that_is_not_put_again_lapses(routes: Routes, let_pass: LetPass) -> None:
     await routes.put(CHANNEL, ONE, frozenset({ANNA}))
-    clock.advance(ROUTE_TTL_S - 1)
+    await let_pass(ROUTE_TTL_S - 1)
     await routes.put(CHANNEL, OTHER, frozenset({BEN}))
     assert (await routes.get(CHANNEL)).keys() == {ONE, OTHER}
-    clock.advance(2)
+    await let_pass(2)
     assert (await routes.get(CHANNEL)).keys() == {OTHER}
 
 

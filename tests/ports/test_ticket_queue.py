@@ -11,19 +11,17 @@ from randomchat.config import WideningSettings
 from randomchat.ids import NodeId, TicketId, UserId
 from randomchat.match.queue import TICKET_LEASE_S, TicketQueue
 from randomchat.match.queue_memory import MemoryTicketQueue
+from randomchat.match.queue_redis import RedisTicketQueue
 from randomchat.match.tickets import Ticket, Wish
 from tests.fakes import FakeClock
 
 WIDENING = WideningSettings(common_interest_s=5, same_language_s=10)
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=["memory"])
-def queue(clock: FakeClock) -> TicketQueue:
+@pytest.fixture(params=["memory", "redis"])
+def queue(request: pytest.FixtureRequest, clock: FakeClock) -> TicketQueue:
+    if request.param == "redis":
+        return RedisTicketQueue(request.getfixturevalue("redis"), clock, WIDENING)
     return MemoryTicketQueue(clock, WIDENING)
 
 

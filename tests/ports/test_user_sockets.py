@@ -6,13 +6,16 @@ import pytest
 
 from randomchat.chat.user_sockets import SocketRef, UserSockets
 from randomchat.chat.user_sockets_memory import MemoryUserSockets
+from randomchat.chat.user_sockets_redis import RedisUserSockets
 from randomchat.ids import NodeId, UserId
 
 ANNA, BEN = UserId(11), UserId(22)
 
 
-@pytest.fixture(params=["memory"])
-def user_sockets() -> UserSockets:
+@pytest.fixture(params=["memory", "redis"])
+def user_sockets(request: pytest.FixtureRequest) -> UserSockets:
+    if request.param == "redis":
+        return RedisUserSockets(request.getfixturevalue("redis"))
     return MemoryUserSockets()
 
 

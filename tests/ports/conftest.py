@@ -1,0 +1,44 @@
+"""Redis for the suites whose ports have an adapter on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from randomchat.infra.redis import Redis
+from tests.fakes import FakeClock
+from tests.redis_keys import fresh_redis, let_keys_age
+
+LetPass = Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture
+def redis_in_use() -> list[Redis]:
+    """The Redis of this test, where it has one."""
+    return []
+
+
+@pytest.fixture
+async def redis(redis_engine: Any, redis_in_use: list[Redis]) -> AsyncIterator[Redis]:
+    async with fresh_redis(redis_engine.settings) as redis:
+        redis_in_use.append(redis)
+        yield redis
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def let_pass(clock: FakeClock, redis_in_use: list[Redis]) -> LetPass:
+    """Seconds pass, for the clock and for what Redis itself lets end."""
+
+    async def seconds_pass(seconds: float) -> None:
+        clock.advance(seconds)
+        for redis in redis_in_use:
+            await let_keys_age(redis, seconds)
+
+    return seconds_pass
