@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client test check format bench chaos openapi lock clean
+.PHONY: help install run client proto test check format bench chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ MINUTES ?= 5
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/run client .venv/tools ## Set everything up: the product, the tools of its tests, a browser for them
+install: .venv/run client .venv/tools proto ## Set everything up: the product, the tools of its tests, a browser for them
 
 run: .venv/run client ## Serve the chat on http://localhost:8080 (PORT=, DATA_DIR=)
 	@exec $(BIN)/randomchat up --port $(PORT) --data-dir $(DATA_DIR)
@@ -21,10 +21,13 @@ client: .venv/run ## Build the browser client, where its sources have changed
 	@$(NODE)
 	@$(BIN)/python hatch_build.py client
 
-test: .venv/tools client ## Run every test that this machine can run
+proto: .venv/dev ## Generate the Python of api/proto, where that has changed
+	@$(BIN)/python hatch_build.py proto
+
+test: .venv/tools client proto ## Run every test that this machine can run
 	@$(BIN)/python -m pytest
 
-check: .venv/tools client ## Check format, lint, types, the borders between packages and the weight of the browser client
+check: .venv/tools client proto ## Check format, lint, types, the borders between packages and the weight of the browser client
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -57,7 +60,7 @@ lock: ## Pin the dependencies anew (needs uv)
 	  --group dev --extra distributed -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove everything that was built or installed here; the data folder stays
-	rm -rf .venv .cache dist frontend/node_modules src/randomchat/web/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .cache dist frontend/node_modules src/randomchat/web/dist src/randomchat/interfaces/pb .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

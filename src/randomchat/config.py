@@ -205,6 +205,7 @@ class GrpcSettings(Section):
     chat: str = Field("127.0.0.1:9091", description="Where the chat service answers.")
     token: SecretStr = Field(SecretStr(""), description="What the services show each other, 32 characters or more.")
     tls: TlsSettings = Field(default_factory=TlsSettings)
+    timeout_s: float = Field(3.0, gt=0, le=10, description="How long one call may take, with its repetitions.")
 
 
 class SecretSettings(Section):

@@ -151,3 +151,28 @@ class Unavailable(RandomchatError):
     """An engine is away or too slow. A write that failed so may have been stored, or may be stored later."""
 
     code = "unavailable"
+
+
+_KINDS: tuple[type[RandomchatError], ...] = (
+    InvalidInput,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    Conflict,
+    TooLarge,
+    RateLimited,
+    Overloaded,
+    Unavailable,
+)
+
+
+def refusal_of(code: str, *, grpc: str, message: str | None = None, retry_after_s: float | None = None) -> RandomchatError:
+    """The error that another process told of: of the same class, with the same sentence.
+
+    `grpc`: the name of its status. A code that only a later version knows becomes the class of that status.
+    """
+    if code not in ERRORS:
+        kind = next((kind for kind in reversed(_KINDS) if ERRORS[kind.code].grpc == grpc), Unavailable)
+        return kind(message, retry_after_s=retry_after_s)
+    kind = next((kind for kind in _KINDS if kind.code == code), RandomchatError)
+    return kind(message, code=code, retry_after_s=retry_after_s)

@@ -3,7 +3,7 @@
 import pytest
 
 from randomchat import errors
-from randomchat.errors import ERRORS, InvalidInput, RandomchatError, RateLimited
+from randomchat.errors import ERRORS, Forbidden, InvalidInput, RandomchatError, RateLimited, Unavailable, refusal_of
 
 OWN = [kind for kind in RandomchatError.__subclasses__() if kind.__module__ == errors.__name__]
 
@@ -39,3 +39,19 @@ def test_an_error_may_name_another_code_and_when_to_try_again() -> None:
     error = RandomchatError(code="channel_full")
     assert (error.code, error.spec.http) == ("channel_full", 409)
     assert RateLimited(retry_after_s=3).retry_after_s == 3
+
+
+def test_what_another_process_refused_is_of_the_same_class() -> None:
+    told = refusal_of("rate_limited", grpc="RESOURCE_EXHAUSTED", message="Later.", retry_after_s=3)
+    assert (type(told), told.message, told.retry_after_s) == (RateLimited, "Later.", 3)
+    assert (type(refusal_of("channel_full", grpc="")), refusal_of("channel_full", grpc="").code) == (
+        RandomchatError,
+        "channel_full",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [("PERMISSION_DENIED", Forbidden), ("UNAVAILABLE", Unavailable), ("NO_SUCH_STATUS", Unavailable)]
+)
+def test_a_code_of_a_later_version_is_taken_for_what_its_status_says(status: str, kind: type[RandomchatError]) -> None:
+    assert type(refusal_of("no_such_code_yet", grpc=status)) is kind
