@@ -10,6 +10,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["tests.engines"]
+
 MARK = "MISSING:"
 
 

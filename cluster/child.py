@@ -1,0 +1,112 @@
+"""A program of our own, as a child process: started, stopped, killed, frozen, and never left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+STOP_S = 15.0
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """Runs `command()` in `folder`; what it prints goes to `folder/output.log`.
+
+    The kernel (Linux) kills it when this process ends in whatever way.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: Callable[[], Sequence[str]],
+        environment: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.name, self.folder, self.log = name, folder, folder / "output.log"
+        self._command, self._stop_signal = command, stop_signal
+        self._environment = dict(environment or {})
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the running child; of one that ended by itself too, until `kill` or `stop`."""
+        assert self._child is not None, f"{self.name} was not started"
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def start(self) -> None:
+        """Start it, from any thread, without waiting until it answers. Nothing happens where it runs."""
+        if not self.is_running:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._child = _launcher().submit(self._launch).result()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                list(self._command()),
+                cwd=self.folder,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal is for us alone
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - it takes no lock
+            )
+
+    def stop(self) -> None:
+        """Ask it to end, and wait; SIGKILL if it does not in time."""
+        if self.is_running:
+            self.resume()
+            self._signal(self._stop_signal)
+            assert self._child is not None
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(STOP_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        child, self._child = self._child, None
+        if child is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its connections and answers nothing, until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def last_words(self) -> str:
+        """The end of its output."""
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+@cache
+def _launcher() -> ThreadPoolExecutor:
+    """The thread that starts every child: the kernel ends a child with the *thread* that started it, so one has to last."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
+
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
