@@ -21,6 +21,7 @@ from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox
 from randomchat.infra.node_memory import MemoryNodeLeases
 from randomchat.interfaces.user import Account
 from randomchat.match.app import MatchApp, MatchPorts
+from randomchat.match.posts import Beat, PostOffice
 from randomchat.match.queue_memory import MemoryTicketQueue
 from randomchat.match.recent_memory import MemoryRecentPartners
 from randomchat.match.results_memory import MemoryResultStore
@@ -63,6 +64,7 @@ class MatchSite:
 
     def __init__(self) -> None:
         clock = LoopClock()
+        self.broker, self.leases = MemoryBroker(), MemoryNodeLeases(clock)
         self.users = Sessions()
         self.chat = ChannelStore(Random(1))
         self.registry = CollectorRegistry()
@@ -74,8 +76,8 @@ class MatchSite:
                 MemoryTicketQueue(clock, SETTINGS.match.widening),
                 MemoryResultStore(clock, SETTINGS.match.result_ttl_s),
                 MemoryRecentPartners(clock, count=10, hours=24),
-                MemoryNodeLeases(clock),
-                MemoryMailbox(MemoryBroker()),
+                self.leases,
+                MemoryMailbox(self.broker),
                 clock,
             ),
             SETTINGS,
@@ -168,6 +170,14 @@ async def test_a_session_without_account_is_refused(site: MatchSite) -> None:
 
 async def test_where_accounts_are_away_the_upgrade_may_be_tried_again(site: MatchSite) -> None:
     site.users.away = True
+    assert await site.refusal(1) == (503, "unavailable")
+
+
+async def test_a_node_whose_clock_is_not_that_of_the_others_takes_nobody(site: MatchSite) -> None:
+    other = NodeId("other")
+    await site.leases.renew(other)
+    PostOffice(MemoryMailbox(site.broker), other, LoopClock(skew_s=60)).send(site.app.node.id, Beat())
+    await until(lambda: site.app.node.trouble() is not None, within_s=PATIENCE_S)
     assert await site.refusal(1) == (503, "unavailable")
 
 

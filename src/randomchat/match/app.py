@@ -10,7 +10,9 @@ from starlette.types import Receive, Scope, Send
 
 from randomchat.clock import Clock
 from randomchat.config import Settings
+from randomchat.errors import Close
 from randomchat.ids import NodeId
+from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.mailbox import Mailbox
 from randomchat.infra.node import NodeLeases
 from randomchat.infra.tasks import Tasks
@@ -50,8 +52,9 @@ class MatchApp:
 
     def __init__(self, node_id: NodeId, ports: MatchPorts, settings: Settings, registry: CollectorRegistry) -> None:
         clock, tasks = ports.clock, Tasks()
-        searches = Searches(node_id, clock)
-        posts = PostOffice(ports.mailbox, node_id)
+        watch = ClockWatch(clock, lambda _: upkeep.send_away(Close.TROUBLE))
+        searches = Searches(node_id, clock, watch)
+        posts = PostOffice(ports.mailbox, node_id, clock)
         metrics = MatchMetrics(registry, waiting=lambda: len(searches), unknown_posts=lambda: posts.unknown)
         confirmations = Confirmations(node_id, searches, posts, clock, metrics)
         pairing = Pairing(
@@ -78,10 +81,12 @@ class MatchApp:
             clock=clock,
             tasks=tasks,
         )
-        self.service = MatchService(searches, upkeep, ports.queue, clock, settings.limits)
-        self.node = MatchNode(node_id, searches, confirmations, upkeep, posts, ports.mailbox, ports.leases, clock, tasks)
+        self.service = MatchService(searches, upkeep, clock, settings.limits)
+        self.node = MatchNode(node_id, searches, confirmations, upkeep, posts, ports.mailbox, ports.leases, watch, clock, tasks)
         self.rest: FastAPI = create_rest()
-        self._endpoint = MatchEndpoint(ports.users, ports.chat, self.service, clock, settings.match.waiting_every_s)
+        self._endpoint = MatchEndpoint(
+            ports.users, ports.chat, self.service, self.node.clock_trouble, clock, settings.match.waiting_every_s
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._endpoint if scope["type"] == "websocket" else self.rest
@@ -93,7 +98,7 @@ class MatchApp:
 
     async def drain(self) -> None:
         """Send all sockets away in good order."""
-        await self.service.drain()
+        self.service.drain()
 
     async def stop(self) -> None:
         """Take part no more; some seconds at most."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 
 from randomchat.clock import Clock
-from randomchat.errors import Unavailable
+from randomchat.errors import Close, Unavailable
 from randomchat.ids import NodeId
+from randomchat.infra.clock_watch import ClockWatch
 from randomchat.infra.mailbox import Mailbox
 from randomchat.infra.node import LEASE_S, NodeLeases
 from randomchat.infra.tasks import Loops, Tasks
-from randomchat.match.confirmation import Confirmations
-from randomchat.match.posts import Answer, Ask, Matched, Post, PostOffice, Released
+from randomchat.match.confirmation import ANSWER_S, Confirmations
+from randomchat.match.posts import Answer, Ask, Beat, Letter, Matched, Post, PostOffice, Released
 from randomchat.match.results import Result
 from randomchat.match.searches import Searches
-from randomchat.match.upkeep import RENEW_S as TICKETS_RENEW_S
-from randomchat.match.upkeep import TICK_S, Upkeep
+from randomchat.match.upkeep import RENEW_S, TICK_S, Upkeep
 
-RENEW_S = LEASE_S / 4
+BEAT_EVERY_S = LEASE_S / 4
+ASK_MAX_AGE_MS = (ANSWER_S + 2) * 1000
+"""By then nobody waits for the answer, even if the clocks are as far apart as they may be."""
 STOP_WITHIN_S = 2.0
 
 
@@ -33,6 +35,7 @@ class MatchNode:
         posts: PostOffice,
         mailbox: Mailbox,
         leases: NodeLeases,
+        watch: ClockWatch,
         clock: Clock,
         tasks: Tasks,
     ) -> None:
@@ -43,18 +46,21 @@ class MatchNode:
         self._posts = posts
         self._mailbox = mailbox
         self._leases = leases
+        self._watch = watch
         self._clock = clock
         self._tasks = tasks
         self._renewed_at_s = clock.boot_s()
+        self._alive: frozenset[NodeId] = frozenset()
+        self._transit_ms = 0.0
         self._loops = Loops()
 
     async def start(self) -> None:
         """Make the topic, take the lease, and begin to pair people."""
         await self._posts.open(self._receive)
-        await self._renew()
-        self._loops.repeat(self._renew, RENEW_S)
-        self._loops.repeat(self._upkeep.tick, TICK_S)
-        self._loops.repeat(self._upkeep.renew, TICKETS_RENEW_S)
+        await self._beat()
+        self._loops.repeat(self._beat, BEAT_EVERY_S)
+        self._loops.repeat(self._tick, TICK_S)
+        self._loops.repeat(self._upkeep.renew, RENEW_S)
 
     async def stop(self) -> None:
         """Let the pairs under way come to their end, for a moment, and give up topic and lease."""
@@ -68,14 +74,36 @@ class MatchNode:
         """Why people can't be paired at the moment, or None. They may wait all the same."""
         if self._clock.boot_s() - self._renewed_at_s > LEASE_S:
             return "the store of the queue does not answer"
-        return None
+        return self.clock_trouble()
 
-    async def _renew(self) -> None:
+    def clock_trouble(self) -> str | None:
+        """Why nobody should wait here at the moment, or None. The places of all in the queue go by the clocks of its nodes."""
+        return self._watch.disagreement(self._alive)
+
+    async def _tick(self) -> None:
+        self._watch.trustworthy()
+        await self._upkeep.tick()
+
+    async def _beat(self) -> None:
+        for node in (self.id, *self._alive):
+            self._posts.send(node, Beat())
         with contextlib.suppress(Unavailable):
             await self._leases.renew(self.id)
+            self._alive = await self._leases.list_alive() - {self.id}
             self._renewed_at_s = self._clock.boot_s()
+        if self.clock_trouble() is not None:
+            self._upkeep.send_away(Close.TROUBLE)
 
-    def _receive(self, post: Post) -> None:
+    def _receive(self, letter: Letter) -> None:
+        age_ms = self._clock.wall_ms() - letter.sent_ms
+        if letter.sender == self.id:
+            self._transit_ms = max(0.0, age_ms)
+        else:
+            self._watch.compare(letter.sender, letter.sent_ms, self._transit_ms)
+        if self._watch.trustworthy() and not (isinstance(letter.post, Ask) and age_ms > ASK_MAX_AGE_MS):
+            self._take(letter.post)
+
+    def _take(self, post: Post) -> None:
         match post:
             case Ask():
                 self._tasks.spawn(self._confirmations.receive_ask(post))

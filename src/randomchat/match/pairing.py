@@ -20,7 +20,7 @@ from randomchat.errors import Conflict, Unavailable
 from randomchat.ids import ChannelId, NodeId
 from randomchat.infra.tasks import Tasks
 from randomchat.interfaces.chat import ChatApi, Seat
-from randomchat.match.confirmation import Confirmations
+from randomchat.match.confirmation import MARK_S, Confirmations
 from randomchat.match.metrics import MatchMetrics
 from randomchat.match.posts import Matched, PostOffice
 from randomchat.match.queue import TicketQueue
@@ -158,7 +158,7 @@ class Pairing:
 
     async def _make(self, search: Search, partner: Ticket, mark: Mark, not_after_ms: int) -> None:
         try:
-            channel_id = await self._create(search.ticket, partner, not_after_ms)
+            channel_id = await self._create(search.ticket, partner, mark, not_after_ms)
         except Conflict:
             self._metrics.not_made.inc()
             self._confirmations.release(partner, mark.ask_id)
@@ -171,10 +171,14 @@ class Pairing:
         await self._keep(search.ticket, partner, channel_id, mark.common)
         self._tell(search, partner, channel_id, mark.common)
 
-    async def _create(self, finder: Ticket, partner: Ticket, not_after_ms: int) -> ChannelId:
-        """Make the channel, again and again while there is time: it is one channel, however often it is asked for."""
+    async def _create(self, finder: Ticket, partner: Ticket, mark: Mark, not_after_ms: int) -> ChannelId:
+        """Make the channel, again and again while there is time: it is one channel, however often it is asked for.
+
+        The store goes by the wall clock, which may be set back; while the marks last, so may this.
+        """
         first, second = Seat(finder.user_id, finder.id), Seat(partner.user_id, partner.id)
-        while (left_s := (not_after_ms - self._clock.wall_ms()) / 1000) > 0:
+        until_s = mark.until_s - MARK_S + MAKE_S
+        while (left_s := min(not_after_ms / 1000 - self._clock.wall_ms() / 1000, until_s - self._clock.boot_s())) > 0:
             try:
                 async with asyncio.timeout(left_s):
                     return await self._chat.create_channel(first, second, not_after_ms=not_after_ms)

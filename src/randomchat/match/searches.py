@@ -10,6 +10,7 @@ from typing import Protocol
 
 from randomchat.clock import Clock
 from randomchat.ids import NodeId, TicketId, UserId, random_id
+from randomchat.infra.clock_watch import ClockWatch
 from randomchat.match.results import Result
 from randomchat.match.tickets import Ticket, Wish
 
@@ -150,9 +151,10 @@ class Search:
 class Searches:
     """At most one search for each person."""
 
-    def __init__(self, node: NodeId, clock: Clock) -> None:
+    def __init__(self, node: NodeId, clock: Clock, watch: ClockWatch) -> None:
         self._node = node
         self._clock = clock
+        self._watch = watch
         self._by_user: dict[UserId, Search] = {}
 
     def __len__(self) -> int:
@@ -183,6 +185,22 @@ class Searches:
         if self._by_user.get(search.ticket.user_id) is search:
             del self._by_user[search.ticket.user_id]
 
+    def dismiss(self, code: int) -> list[Search]:
+        """End all tabs, and the searches that no attempt has, which are returned.
+
+        A marked one stays until its attempt has come to an end: whoever comes again must not be in two pairs.
+        """
+        dismissed = []
+        for search in self:
+            for tab in tuple(search.tabs):
+                tab.close(code)
+            if search.mark is None:
+                self.remove(search)
+                dismissed.append(search)
+            else:  # if the clock was set back, its wait would begin in the future
+                search.ticket = replace(search.ticket, since_ms=min(search.ticket.since_ms, self._clock.wall_ms()))
+        return dismissed
+
     def finish(self, search: Search, result: Result) -> None:
         """Tell all tabs, once."""
         if not search.over:
@@ -205,7 +223,7 @@ class Searches:
         if search.is_free:
             await search.check_session()
             await search.answered()
-        return search.take(mark)
+        return self._watch.trustworthy() and search.take(mark)
 
     def lapse(self, user_id: UserId, ask_id: int) -> None:
         search = self._by_user.get(user_id)

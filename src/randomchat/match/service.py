@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from randomchat.clock import Clock
 from randomchat.config import LimitSettings
-from randomchat.errors import Close, Overloaded, Unavailable
+from randomchat.errors import Close, Overloaded
 from randomchat.ids import UserId
-from randomchat.match.queue import TicketQueue
 from randomchat.match.searches import Search, Searches, Tab
 from randomchat.match.tickets import Wish
 from randomchat.match.upkeep import Upkeep
@@ -17,10 +14,9 @@ from randomchat.match.upkeep import Upkeep
 class MatchService:
     """The search of each person with a tab on this node."""
 
-    def __init__(self, searches: Searches, upkeep: Upkeep, queue: TicketQueue, clock: Clock, limits: LimitSettings) -> None:
+    def __init__(self, searches: Searches, upkeep: Upkeep, clock: Clock, limits: LimitSettings) -> None:
         self._searches = searches
         self._upkeep = upkeep
-        self._queue = queue
         self._clock = clock
         self._limits = limits
         self._draining = False
@@ -50,12 +46,7 @@ class MatchService:
     def waited_ms(self, search: Search) -> int:
         return max(0, self._clock.wall_ms() - search.ticket.since_ms)
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Send all tabs away. Those in a pair that is being made get their result from the next node."""
         self._draining = True
-        searches = list(self._searches)
-        for search in searches:
-            for tab in search.tabs:
-                tab.close(Close.GOING_AWAY)
-        with contextlib.suppress(Unavailable):
-            await self._queue.leave([search.ticket for search in searches if search.mark is None])
+        self._upkeep.send_away(Close.GOING_AWAY)

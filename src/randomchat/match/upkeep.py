@@ -60,6 +60,12 @@ class Upkeep:
         elif search.holder is None:
             self._step(search, self._enter)
 
+    def send_away(self, code: int) -> None:
+        """End all tabs. Whoever comes again begins a new search, or gets what comes of a pair that is being made."""
+        dismissed = self._searches.dismiss(code)
+        if dismissed:
+            self._tasks.spawn(self._leave(*dismissed))
+
     def _look_after(self, search: Search, now: float) -> None:
         if search.mark is not None:
             if search.mark.until_s <= now:
@@ -130,9 +136,9 @@ class Upkeep:
         if not search.tabs and search.mark is None:
             self._searches.remove(search)
 
-    async def _leave(self, search: Search) -> None:
-        with contextlib.suppress(Unavailable):  # its lease ends by itself
-            await self._queue.leave([search.ticket])
+    async def _leave(self, *searches: Search) -> None:
+        with contextlib.suppress(Unavailable):  # the leases end by themselves
+            await self._queue.leave([search.ticket for search in searches])
 
     async def renew(self) -> None:
         """Keep the places of all searches, and regain those that were lost; to be called every `RENEW_S`."""

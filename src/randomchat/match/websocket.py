@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -48,10 +49,20 @@ class Waiter:
 class MatchEndpoint:
     """Decides which upgrades come in; refusals are answered in HTTP."""
 
-    def __init__(self, users: UserApi, chat: ChatApi, service: MatchService, clock: Clock, waiting_every_s: float) -> None:
+    def __init__(
+        self,
+        users: UserApi,
+        chat: ChatApi,
+        service: MatchService,
+        clock_trouble: Callable[[], str | None],
+        clock: Clock,
+        waiting_every_s: float,
+    ) -> None:
+        """`clock_trouble`: why nobody should wait here at the moment, or None."""
         self._users = users
         self._chat = chat
         self._service = service
+        self._clock_trouble = clock_trouble
         self._clock = clock
         self._waiting_every_s = waiting_every_s
 
@@ -69,6 +80,8 @@ class MatchEndpoint:
         if scope["path"] != PATH:
             raise NotFound
         self._service.admit()
+        if self._clock_trouble() is not None:
+            raise Unavailable(retry_after_s=5)
         session_token = read_session_cookie(scope)
         account = await self._users.authenticate(session_token)
         return Waiter(account.id, session_token, parse_wish(scope["query_string"]))

@@ -51,7 +51,7 @@ class ChannelStore:
         self.conflicts = 0
         self._by_ticket: dict[TicketId, ChannelId] = {}
         self._random = random
-        self._clock = LoopClock()
+        self.clock = LoopClock()
 
     async def create_channel(self, first: Seat, second: Seat, *, not_after_ms: int) -> ChannelId:
         self.asked += 1
@@ -98,7 +98,7 @@ class ChannelStore:
         raise NotImplementedError
 
     def _write(self, first: Seat, second: Seat, not_after_ms: int) -> ChannelId:
-        if self._clock.wall_ms() > not_after_ms:
+        if self.clock.wall_ms() > not_after_ms:
             raise Unavailable
         known = {self._by_ticket.get(seat.ticket_id) for seat in (first, second)}
         if known == {None}:
@@ -164,6 +164,12 @@ class Person:
                 tab.is_alive = False
                 app.service.part(search, tab)
 
+    def leave_tabs(self) -> None:
+        """Let go of tabs that the node has closed."""
+        for app, search, tab in self.tabs:
+            if tab in search.tabs:
+                app.service.part(search, tab)
+
     def hear(self) -> None:
         for _, _, tab in self.tabs:
             if tab.is_alive:
@@ -174,10 +180,19 @@ class Person:
         return [tab for _, _, tab in self.tabs if tab.is_alive]
 
 
-class Town:
-    """Two match nodes that share everything which real nodes share."""
+class NodeClock(LoopClock):
+    """`suspended_s`: for how long the node stood still, which others did not."""
 
-    def __init__(self, seed: int, nodes: int = 2, queue: type[MemoryTicketQueue] = MemoryTicketQueue) -> None:
+    suspended_s = 0.0
+
+    def boot_s(self) -> float:
+        return super().boot_s() + self.suspended_s
+
+
+class Town:
+    """Match nodes that share everything which real nodes share. `clocks`: the nodes' own."""
+
+    def __init__(self, seed: int, nodes: int = 2, queue: type[MemoryTicketQueue] = MemoryTicketQueue, skew_s: float = 0) -> None:
         self.random = Random(seed)
         self.settings = Settings()
         self.clock = LoopClock()
@@ -190,16 +205,15 @@ class Town:
         self.distance = Distance(self.random)
         far_queue, far_results = FarQueue(self.queue, self.distance), FarResults(self.results, self.distance)
         leases = MemoryNodeLeases(self.clock)
+        self.clocks = [NodeClock(0 if number else skew_s) for number in range(nodes)]
         self.apps = [
             MatchApp(
                 NodeId(f"node-{number}"),
-                MatchPorts(
-                    AnyUser(), self.chat, far_queue, far_results, self.recent, leases, MemoryMailbox(self.broker), self.clock
-                ),
+                MatchPorts(AnyUser(), self.chat, far_queue, far_results, self.recent, leases, MemoryMailbox(self.broker), clock),
                 self.settings,
                 CollectorRegistry(),
             )
-            for number in range(nodes)
+            for number, clock in enumerate(self.clocks)
         ]
 
     def person(self, wish: Wish | None = None) -> Person:

@@ -21,9 +21,11 @@ from tests.unit.match.crowd import Person, Town, until
 Scenario = Callable[[Town], Awaitable[None]]
 
 
-def in_town(scenario: Scenario, queue: type[MemoryTicketQueue] = MemoryTicketQueue) -> None:
+def in_town(scenario: Scenario, queue: type[MemoryTicketQueue] = MemoryTicketQueue, nodes: int = 2, skew_s: float = 0.0) -> None:
+    """`skew_s`: by how much the first node's wall clock is wrong."""
+
     async def live() -> None:
-        town = Town(seed=1, queue=queue)
+        town = Town(seed=1, queue=queue, nodes=nodes, skew_s=skew_s)
         await town.start()
         await scenario(town)
         await town.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from randomchat.ids import ChannelId, NodeId, TicketId, UserId
+from randomchat.infra.clock_watch import ClockWatch
 from randomchat.match.results import Result
 from randomchat.match.searches import Mark, Search, Searches
 from randomchat.match.tickets import Wish
@@ -17,7 +18,8 @@ FIRST, SECOND = Mark(ask_id=1, until_s=15), Mark(ask_id=2, until_s=15)
 
 @pytest.fixture
 def searches() -> Searches:
-    return Searches(NodeId("here"), FakeClock())
+    clock = FakeClock()
+    return Searches(NodeId("here"), clock, ClockWatch(clock, lambda _: None))
 
 
 @pytest.fixture
