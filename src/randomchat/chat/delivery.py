@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from randomchat.chat.attachments import Attachment, Attachments, read_attachment
 from randomchat.chat.domain import Event, Message
 from randomchat.chat.frames import ClientFrame, Malformed
 from randomchat.chat.hub import LiveChannel
 from randomchat.chat.metrics import ChatMetrics
+from randomchat.chat.pace import Pace
 from randomchat.chat.posts import Outbox, Stored
 from randomchat.chat.repository import ChatRepository
 from randomchat.chat.socket import ChatSocket
 from randomchat.chat.sweep import Sweep
 from randomchat.clock import Clock
 from randomchat.config import ChatSettings
-from randomchat.errors import Conflict, RandomchatError, RateLimited, Unavailable
+from randomchat.errors import Conflict, RandomchatError, Unavailable
 from randomchat.ids import MessageIds, time_ms_of
 from randomchat.infra.clock_watch import ClockWatch
-from randomchat.infra.token_bucket import TokenBucket
 
 FRESH_MS = 10_000
 """Nothing is delivered or acknowledged later than this after the time in its id: the sweep's margin rests on it."""
-LOOKUPS_PER_SECOND = 2
-LOOKUPS_BURST = 8
-"""As many as a client may have unanswered: what it resends after a reconnect is looked up without delay."""
-
-
-SIGNS_PER_SECOND = 100
-SIGNS_BURST = 5200
-"""Old clients say of each message of a full channel that it was seen."""
-
-
-class Pace:
-    """What one socket may ask for in a time. Beyond it messages are refused; anything else waits, and its socket with it."""
-
-    __slots__ = ("_clock", "_lookups", "_messages", "_signs")
-
-    def __init__(self, settings: ChatSettings, clock: Clock, *, limited: bool) -> None:
-        now_s = clock.boot_s()
-        self._clock = clock
-        self._messages = TokenBucket(settings.message.per_second, settings.message.burst, now_s) if limited else None
-        self._lookups = TokenBucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST, now_s) if limited else None
-        self._signs = TokenBucket(SIGNS_PER_SECOND, SIGNS_BURST, now_s) if limited else None
-
-    def admit_message(self) -> None:
-        """Count a message. Raises `RateLimited`."""
-        if self._messages is not None and (wait_s := self._messages.take(self._clock.boot_s())):
-            raise RateLimited(retry_after_s=wait_s)
-
-    async def admit_lookup(self) -> None:
-        """Wait until the store may be asked for an old message."""
-        await self._wait_for(self._lookups)
-
-    async def admit_sign(self) -> None:
-        """Wait until a frame may be handled that is not a message."""
-        await self._wait_for(self._signs)
-
-    async def _wait_for(self, bucket: TokenBucket | None) -> None:
-        if bucket is None:
-            return
-        wait_s = bucket.take(self._clock.boot_s())
-        while wait_s:
-            await asyncio.sleep(wait_s)
-            wait_s = bucket.take(self._clock.boot_s())
 
 
 class Delivery:
@@ -103,7 +59,8 @@ class Delivery:
             raise Malformed(f"A message must have 1 to {self._settings.message.max_bytes} bytes.")
         try:
             self._admit(socket, frame, pace)
-            message = await self._find(socket, frame, pace) or await self._store(socket, frame, attachment)
+            found = None if pace.untried.pop(frame) else await self._find(socket, frame, pace)
+            message = found or await self._store(socket, frame, attachment)
         except RandomchatError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
             socket.refuse(frame, refusal, self._clock.wall_ms())
@@ -111,9 +68,12 @@ class Delivery:
             self._deliver(socket, message)
 
     def _admit(self, socket: ChatSocket, frame: ClientFrame, pace: Pace) -> None:
-        if socket.waits_for is not None and socket.waits_for != frame.name:
-            raise RandomchatError(code="resend_first")
-        pace.admit_message()
+        try:
+            socket.check_turn(frame)
+            pace.admit_message()
+        except RandomchatError:
+            pace.untried.note(frame)
+            raise
 
     async def _find(self, socket: ChatSocket, frame: ClientFrame, pace: Pace) -> Message | None:
         """What a resent frame was stored as; None where it was not, or so long ago that it must be stored again.

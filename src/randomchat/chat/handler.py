@@ -7,9 +7,10 @@ from collections import deque
 from msgspec import UNSET
 
 from randomchat.chat import frames
-from randomchat.chat.delivery import Delivery, Pace
+from randomchat.chat.delivery import Delivery
 from randomchat.chat.domain import Event
 from randomchat.chat.frames import BEAT_MAX_BYTES, ClientFrame, Malformed
+from randomchat.chat.pace import Pace
 from randomchat.chat.seen import SeenMarks
 from randomchat.chat.socket import ChatSocket
 from randomchat.chat.typing_signs import TypingSigns

@@ -126,6 +126,11 @@ class ChatSocket:
             self.waits_for = None
         self.send(data)
 
+    def check_turn(self, frame: ClientFrame) -> None:
+        """Raise `resend_first` where another message must come again before this one."""
+        if self.waits_for is not None and self.waits_for != frame.name:
+            raise RandomchatError(code="resend_first")
+
     def refuse(self, frame: ClientFrame, refusal: RandomchatError, now_ms: int) -> None:
         """Answer a message with an error. After a retryable one, nothing is taken before that message has come again."""
         name = frame.name

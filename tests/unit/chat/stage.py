@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from randomchat.chat.app import ChatApp, ChatPorts
-from randomchat.chat.domain import Excerpt
+from randomchat.chat.domain import Excerpt, Message
 from randomchat.chat.reception import Entrance
 from randomchat.chat.routes_memory import MemoryRoutes
 from randomchat.chat.tokens import Claims
@@ -112,12 +112,16 @@ class NodeClock(LoopClock):
 
 
 class NotedLink(Link):
-    """A node's way to the store that notes when a channel was read, and from where, and when a watermark was written."""
+    """A node's way to the store.
+
+    Notes when a channel was read, and from where; which messages were looked for; and when a watermark was written.
+    """
 
     def __init__(self, store: Store, began_s: float) -> None:
         super().__init__(store)
         self.reads_at_s: list[float] = []
         self.read_from: list[MessageId] = []
+        self.lookups: list[str] = []
         self.seen_writes_at_s: list[float] = []
         self.gone = False
         self._began_s = began_s
@@ -129,6 +133,10 @@ class NotedLink(Link):
         if self.gone:
             raise NotFound
         return await super().read_after(channel_id, after, limit)
+
+    async def find_message(self, channel_id: ChannelId, sender: UserId, client_id: str) -> Message | None:
+        self.lookups.append(client_id)
+        return await super().find_message(channel_id, sender, client_id)
 
     async def advance_seen(self, channel_id: ChannelId, user_id: UserId, message_id: MessageId) -> None:
         self.seen_writes_at_s.append(asyncio.get_running_loop().time() - self._began_s)
