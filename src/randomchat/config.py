@@ -105,6 +105,13 @@ class SweepSettings(Section):
     reads_per_second: PositiveInt = Field(500, description="Most reads a second of one node.")
 
 
+class HistorySettings(Section):
+    """How often a conversation may be read over REST."""
+
+    per_second: PositiveFloat = Field(5, description="Pages of history a second and member, sustained, of one process.")
+    burst: PositiveInt = Field(20, description="Pages of a member that may be asked for at once.")
+
+
 class ChatSettings(Section):
     """Messages, their delivery and their sockets."""
 
@@ -112,6 +119,7 @@ class ChatSettings(Section):
     token: TokenSettings = Field(default_factory=TokenSettings)
     presence: PresenceSettings = Field(default_factory=PresenceSettings)
     sweep: SweepSettings = Field(default_factory=SweepSettings)
+    history: HistorySettings = Field(default_factory=HistorySettings)
     max_messages: PositiveInt = Field(5000, description="About how many messages a channel holds.")
     page: PositiveInt = Field(5200, description="Messages of a history page where the client names no limit.")
     outbound_max_bytes: PositiveInt = Field(1 << 20, description="Bytes that may wait for one socket before 4008.")

@@ -8,7 +8,7 @@ import pytest
 
 from randomchat.chat.domain import Event
 from randomchat.chat.tokens import ChannelTokens
-from randomchat.config import ChatSettings
+from randomchat.config import ChatSettings, HistorySettings, LimitSettings
 from randomchat.ids import ChannelId, UserId
 from tests.component.chat_server import ChatSite, Person, chat_site, code_of
 
@@ -193,6 +193,24 @@ async def test_history_without_a_store_is_503_and_may_be_asked_again(site: ChatS
     answer = await site.ask("GET", MESSAGES, site.anna.token)
     assert (answer.status, answer.json()["code"], answer.json()["retryable"]) == (503, "unavailable", True)
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_history_read_without_end_is_429_for_that_member_of_that_channel(site: ChatSite) -> None:
+    for _ in range(site.settings.chat.history.burst):
+        await site.get(MESSAGES, site.anna)
+    answer = await site.ask("GET", MESSAGES, site.anna.token)
+    assert code_of(answer) == (429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) >= 1
+    await site.get(MESSAGES, site.ben)
+    _, other, _ = await site.make_channel()
+    await site.get(MESSAGES, other)
+
+
+async def test_without_limits_history_may_be_read_without_end(tmp_path: Path) -> None:
+    settings = ChatSettings(history=HistorySettings(burst=1, per_second=0.001))
+    async with chat_site(tmp_path, chat=settings, limits=LimitSettings(enabled=False)) as site:
+        for _ in range(3):
+            await site.get(MESSAGES, site.anna)
 
 
 async def test_a_message_stored_twice_is_once_in_history_under_its_smallest_id(site: ChatSite) -> None:

@@ -18,6 +18,7 @@ from randomchat.chat.hub import Hub
 from randomchat.chat.joining import Joining
 from randomchat.chat.metrics import ChatMetrics
 from randomchat.chat.node import ChatNode
+from randomchat.chat.pace import HistoryPace
 from randomchat.chat.posts import Outbox
 from randomchat.chat.presence import Presence
 from randomchat.chat.reception import Reception
@@ -91,9 +92,10 @@ class ChatApp:
             hub, delivery, presence, typing, seen, sweep, closing, outbox, ports.mailbox, ports.leases, watch, clock, metrics
         )
         self.reception = Reception(hub, joining, handler, presence, ports.user_sockets, outbox, clock, settings, metrics)
+        pace = HistoryPace(chat.history, clock) if settings.limits.enabled else None
         self._seen = seen
         self._endpoint = ChatEndpoint(access, self.reception, self.node.clock_trouble)
-        self.rest: FastAPI = create_rest(self.service, access, chat)
+        self.rest: FastAPI = create_rest(self.service, access, pace, chat)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         app = self._endpoint if scope["type"] == "websocket" else self.rest

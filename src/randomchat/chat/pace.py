@@ -1,13 +1,15 @@
-"""What one socket may ask for, and how often."""
+"""What one socket, or one reader of history, may ask for, and how often."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 
 from randomchat.chat.frames import ClientFrame
 from randomchat.clock import Clock
-from randomchat.config import ChatSettings
+from randomchat.config import ChatSettings, HistorySettings
 from randomchat.errors import RateLimited
+from randomchat.ids import ChannelId, UserId
 from randomchat.infra.token_bucket import TokenBucket
 
 LOOKUPS_PER_SECOND = 2
@@ -17,6 +19,7 @@ SIGNS_PER_SECOND = 100
 SIGNS_BURST = 5200
 """Old clients say of each message of a full channel that it was seen."""
 UNTRIED_MOST = 64
+READERS_MOST = 10_000
 
 
 class Untried:
@@ -82,3 +85,24 @@ class Pace:
         while wait_s:
             await asyncio.sleep(wait_s)
             wait_s = bucket.take(self._clock.boot_s())
+
+
+class HistoryPace:
+    """How often each member may read the history of a channel. Only the last `READERS_MOST` readers are remembered."""
+
+    def __init__(self, settings: HistorySettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._buckets: OrderedDict[tuple[ChannelId, UserId], TokenBucket] = OrderedDict()
+
+    def admit(self, channel_id: ChannelId, user_id: UserId) -> None:
+        """Count a page. Raises `RateLimited`."""
+        now_s, reader = self._clock.boot_s(), (channel_id, user_id)
+        bucket = self._buckets.get(reader)
+        if bucket is None:
+            bucket = self._buckets[reader] = TokenBucket(self._settings.per_second, self._settings.burst, now_s)
+        self._buckets.move_to_end(reader)
+        if len(self._buckets) > READERS_MOST:
+            self._buckets.popitem(last=False)
+        if wait_s := bucket.take(now_s):
+            raise RateLimited(retry_after_s=wait_s)

@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 from randomchat.chat import frames
 from randomchat.chat.access import Access
 from randomchat.chat.domain import Channel
+from randomchat.chat.pace import HistoryPace
 from randomchat.chat.service import ChatService, Page
 from randomchat.chat.tokens import Claims
 from randomchat.chat.websocket import PATH
@@ -71,8 +72,8 @@ class History(BaseModel):
     messages: list[FrameBody]
 
 
-def create_rest(service: ChatService, access: Access, settings: ChatSettings) -> FastAPI:
-    """The routes below `/api/chat`."""
+def create_rest(service: ChatService, access: Access, pace: HistoryPace | None, settings: ChatSettings) -> FastAPI:
+    """The routes below `/api/chat`. `pace`: None where nothing is limited."""
     api = create_api("chat", "Conversations: members, history and their end. The socket itself is at GET /api/chat (WebSocket).")
 
     api.state.access = access
@@ -101,8 +102,11 @@ def create_rest(service: ChatService, access: Access, settings: ChatSettings) ->
         limit: Annotated[int | None, Query(ge=1, le=HISTORY_MAX, description="Messages of a page.")] = None,
     ) -> Response:
         """Read the conversation, newest first."""
-        _, channel = admitted
-        page = await service.read_history(channel, _before(ps), limit or settings.page)
+        claims, channel = admitted
+        before = _before(ps)
+        if pace is not None:
+            pace.admit(channel.id, claims.user_id)
+        page = await service.read_history(channel, before, limit or settings.page)
         return StreamingResponse(_pieces(page), media_type="application/json")
 
     @api.delete(f"{PATH}/channel", status_code=204)

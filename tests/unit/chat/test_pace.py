@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from randomchat.chat.frames import ClientFrame
-from randomchat.chat.pace import UNTRIED_MOST, Untried
-from randomchat.config import ChatSettings, MessageSettings, Settings
+from randomchat.chat.pace import READERS_MOST, UNTRIED_MOST, HistoryPace, Untried
+from randomchat.config import ChatSettings, HistorySettings, MessageSettings, Settings
+from randomchat.errors import RateLimited
+from randomchat.ids import ChannelId
+from tests.fakes import FakeClock
 from tests.reliability.simulation.store import Health
 from tests.unit.chat.stage import ANNA, ERROR, TEXT, Line, Stage, play
 
@@ -105,6 +110,26 @@ def test_once_the_store_was_asked_a_message_is_looked_for() -> None:
         assert anna.last(TEXT)["ack"] is True
 
     play(scene, TWO_AT_ONCE)
+
+
+def test_history_may_be_read_again_after_a_while() -> None:
+    clock = FakeClock()
+    pace = HistoryPace(HistorySettings(burst=2, per_second=2), clock)
+    member = ChannelId(77), ANNA
+    pace.admit(*member)
+    pace.admit(*member)
+    with pytest.raises(RateLimited) as refusal:
+        pace.admit(*member)
+    assert refusal.value.retry_after_s == 0.5
+    clock.advance(0.5)
+    pace.admit(*member)
+
+
+def test_of_whom_history_is_read_is_remembered_for_a_bounded_number() -> None:
+    pace = HistoryPace(HistorySettings(), FakeClock())
+    for number in range(READERS_MOST + 5):
+        pace.admit(ChannelId(number), ANNA)
+    assert len(pace._buckets) == READERS_MOST
 
 
 def test_what_is_remembered_is_bounded() -> None:
