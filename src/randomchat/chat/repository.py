@@ -49,7 +49,10 @@ class ChatRepository(Protocol):
         ...
 
     async def insert_message(self, channel_id: ChannelId, message: Message) -> None:
-        """Store a message. Raises `Conflict` where its id is taken in that channel."""
+        """Store a message. Its id must be new in the channel, as `MessageIds` makes them.
+
+        A store that notices a taken id raises `Conflict`; one that does not look replaces the message.
+        """
         ...
 
     async def find_message(self, channel_id: ChannelId, sender: UserId, client_id: str) -> Message | None:
