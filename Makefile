@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test check format bench chaos openapi lock clean
+.PHONY: help install run client proto test check format engines bench chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,7 @@ proto: .venv/dev ## Generate the Python of api/proto, where that has changed
 	@$(BIN)/python hatch_build.py proto
 
 test: .venv/tools client proto ## Run every test that this machine can run
+	@$(BIN)/python -m cluster fetch
 	@$(BIN)/python -m pytest
 
 check: .venv/tools client proto ## Check format, lint, types, the borders between packages and the weight of the browser client
@@ -37,6 +38,9 @@ check: .venv/tools client proto ## Check format, lint, types, the borders betwee
 format: .venv/dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+engines: .venv/dev ## Run Kafka, Cassandra, Redis and S3 for a trial until Ctrl-C (ENGINES="--three --wipe --data DIR")
+	@exec $(BIN)/python -m cluster engines --with-parent $(ENGINES)
 
 bench: .venv/dev ## Measure cost, latency, memory and matching
 	@$(BIN)/python -m benchmarks

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 STOP_S = 15.0
 PR_SET_PDEATHSIG = 1
@@ -50,20 +51,12 @@ class Child:
         """Start it, from any thread, without waiting until it answers. Nothing happens where it runs."""
         if not self.is_running:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._child = _launcher().submit(self._launch).result()
+            self._child = self._launch()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            return subprocess.Popen(
-                list(self._command()),
-                cwd=self.folder,
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for us alone
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - it takes no lock
-            )
+            environment = {**os.environ, **self._environment}
+            return launch(list(self._command()), cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     def stop(self) -> None:
         """Ask it to end, and wait; SIGKILL if it does not in time."""
@@ -99,6 +92,21 @@ class Child:
             os.killpg(self.pid, number)
 
 
+def launch(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """`subprocess.Popen` with its `options`, of a program that does not outlive this process, however it ends."""
+    return _launcher().submit(_popen, command, options).result()
+
+
+def _popen(command: Sequence[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C in the terminal is for us alone
+        preexec_fn=partial(end_with_parent, signal.SIGKILL),  # noqa: PLW1509 - it takes no lock
+        **options,
+    )
+
+
 @cache
 def _launcher() -> ThreadPoolExecutor:
     """The thread that starts every child: the kernel ends a child with the *thread* that started it, so one has to last."""
@@ -108,5 +116,7 @@ def _launcher() -> ThreadPoolExecutor:
 _LIBC = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent(number: signal.Signals) -> None:
+    """Have the kernel (Linux) send this process a signal when its parent ends."""
+    if sys.platform == "linux":
+        _LIBC.prctl(PR_SET_PDEATHSIG, number)

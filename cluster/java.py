@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cluster.child import launch
 from cluster.parts import MissingPart, made_once, only_one
 
 OLDEST = 17
@@ -78,21 +80,28 @@ def _fetch(folder: Path, name: str, coordinates: list[str], say: Say) -> None:
 
 
 def _follow(command: list[str], say: Say) -> None:
-    fetched, lines = 0, []
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as maven:
+    say("fetches its jars (once) ...")
+    fetched, error = 0, ""
+    with launch(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as maven, _killed_if_interrupted(maven):
         assert maven.stdout is not None
-        say("fetches its jars (once) ...")
         for line in maven.stdout:
-            lines.append(line)
-            if "Downloaded from" in line:
+            if b"Downloaded from" in line:
                 fetched += 1
                 if fetched % 25 == 0:
                     say(f"fetches its jars (once): {fetched} files so far")
+            elif b"[ERROR]" in line and not error:
+                error = line.decode(errors="replace").strip()[:300]
     if maven.returncode != 0:
-        errors = [line for line in lines if "[ERROR]" in line] or lines
-        raise MissingPart(f"what Maven could not fetch: {''.join(errors[:1]).strip()[:300]}")
+        raise MissingPart(f"what Maven could not fetch: {error}")
+
+
+@contextmanager
+def _killed_if_interrupted(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        child.kill()
+        raise
 
 
 def class_archive(name: str, record: Callable[[Path], None]) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -24,6 +25,10 @@ def silent(_: str) -> None:
     """Says nothing."""
 
 
+class Closed(Exception):
+    """The engine was closed before it was ready."""
+
+
 class Engine(ABC):
     """Stopped and started again it has the same ports and the same data. Every method may be called from any thread, and blocks.
 
@@ -35,6 +40,7 @@ class Engine(ABC):
     def __init__(self, folder: Path, say: Callable[[str], None] = silent) -> None:
         self.folder, self._say = folder, say
         self._nodes: list[Child] = []
+        self._lock, self._closed = Lock(), False
 
     @property
     def nodes(self) -> Sequence[Child]:
@@ -64,18 +70,21 @@ class Engine(ABC):
     def start(self) -> None:
         """Start the nodes that do not run, without waiting until they answer; fetches what is missing.
 
-        Raises `MissingPart`, `PortTaken`.
+        Raises `MissingPart`, `PortTaken`, `Closed`.
         """
         self.fetch()
-        self._ports.claim()
-        self._nodes = self._nodes or self._make_nodes()
-        for node in self._nodes:
-            node.start()
+        with self._lock:
+            self._refuse_if_closed()
+            self._ports.claim()
+            self._nodes = self._nodes or self._make_nodes()
+            for node in self._nodes:
+                node.start()
 
     def wait_until_ready(self, most_s: float = READY_S) -> float:
-        """Wait until a client of all its nodes is served; the answer is how many seconds that took."""
+        """Wait until a client of all its nodes is served; the answer is how many seconds that took. Raises `Closed`."""
         began = time.monotonic()
         while True:
+            self._refuse_if_closed()
             try:
                 self._check()
             except Exception as error:
@@ -108,10 +117,15 @@ class Engine(ABC):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Stop it, and let go of its ports."""
-        self.stop()
-        self._nodes = []
-        self._ports.release()
+        """Stop it for good, and let go of its ports."""
+        with self._lock:
+            self._closed = True
+            self.stop()
+            self._ports.release()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Closed
 
     def _each(self, act: Callable[[Child], Any]) -> None:
         """All nodes at once: three that stop one after the other wait for each other."""

@@ -58,6 +58,16 @@ class RedisEngine(Engine):
         """Of one node alone, not of the cluster."""
         return redis.Redis(HOST, self._claims[f"client{n}"], socket_timeout=2, decode_responses=True)
 
+    def masters(self) -> list[int]:
+        """The numbers of the running nodes that are masters now."""
+        return [n for n, node in enumerate(self.nodes) if node.is_running and self._role(n) == "master"]
+
+    def empty(self) -> None:
+        """FLUSHALL on every master."""
+        for n in self.masters():
+            with self.client(n) as master:
+                master.flushall()
+
     def _make_nodes(self) -> list[Child]:
         return [Child(f"Redis node {n}", self.folder / f"node{n}", partial(self._command, n)) for n in range(self._size)]
 
@@ -84,6 +94,9 @@ class RedisEngine(Engine):
             raise ConnectionError("the nodes do not all know each other yet")
         if any(view["cluster_state"] != "ok" or view["cluster_slots_ok"] != str(SLOTS) for view in views):
             raise ConnectionError("the cluster does not serve every slot yet")
+        followers = [self._follows(n) for n in range(MASTERS, self._size)]
+        if not all(followers) or self._replicas_known() < len(followers):
+            raise ConnectionError("not every master has its replica yet")
         with redis.RedisCluster.from_url(f"redis://{self.settings.nodes[0]}") as cluster:
             cluster.set("randomchat.cluster.ready", "1", ex=10)
 
@@ -103,7 +116,21 @@ class RedisEngine(Engine):
                 if n > 0:
                     node.execute_command("CLUSTER MEET", HOST, self._claims["client0"], self._claims["bus0"])
 
-    def _attach_replicas(self) -> None:
-        for n in range(MASTERS, self._size):
-            with self.client(n - MASTERS) as master, self.client(n) as replica:
-                replica.execute_command("CLUSTER REPLICATE", master.execute_command("CLUSTER MYID"))
+    def _replicas_known(self) -> int:
+        with self.client(0) as node:
+            return sum("slave" in known["flags"] for known in node.cluster("nodes").values())
+
+    def _follows(self, n: int) -> bool:
+        """Whether node `n` and the master that it was made for are a pair; it is told to be, where it is nobody's master."""
+        with self.client(n) as node, self.client(n - MASTERS) as other:
+            here, there = node.info("replication"), other.info("replication")
+            for end in (here, there):  # the other way round after a fail-over
+                if end["role"] == "slave":
+                    return bool(end["master_link_status"] == "up")
+            node.execute_command("CLUSTER REPLICATE", other.execute_command("CLUSTER MYID"))
+            return False
+
+    def _role(self, n: int) -> str:
+        with self.client(n) as node:
+            role: str = node.info("replication")["role"]
+            return role
