@@ -1,4 +1,4 @@
-"""What people install: it has the browser client in it, and needs no Node."""
+"""What people install: it has the browser client and the generated code in it, and needs neither Node nor protoc."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import hatch_build
 
 ROOT = Path(__file__).parents[2]
 PAGE = "randomchat/web/dist/index.html"
+GENERATED = "randomchat/interfaces/pb/user_v1_pb2.py"
 WITHOUT_NODE = {**os.environ, "PATH": "/nowhere"}
 
 
@@ -36,7 +37,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_client_and_none_of_its_sources(packages: Path) -> None:
     (wheel,) = packages.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert PAGE in names
+    assert {PAGE, GENERATED} <= {*names}
     assert any(name.startswith("randomchat/web/dist/assets/") and name.endswith(".js.br") for name in names)
     assert [name for name in names if not name.startswith(("randomchat/", "randomchat-"))] == []
 
@@ -47,11 +48,12 @@ def test_the_source_distribution_holds_both_and_builds_the_wheel_without_node(pa
         names = files.getnames()
         files.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
-    assert {f"{source.name}/src/{PAGE}", f"{source.name}/frontend/src/main.ts"} <= {*names}
+    built = {f"{source.name}/src/{PAGE}", f"{source.name}/src/{GENERATED}"}
+    assert built | {f"{source.name}/frontend/src/main.ts", f"{source.name}/api/proto/user_v1.proto"} <= {*names}
     assert [name for name in names if "node_modules" in name] == []
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
     (wheel,) = tmp_path.glob("*.whl")
-    assert PAGE in zipfile.ZipFile(wheel).namelist()
+    assert {PAGE, GENERATED} <= {*zipfile.ZipFile(wheel).namelist()}
 
 
 def test_the_installed_wheel_has_its_page_without_node(packages: Path, tmp_path: Path) -> None:
@@ -73,5 +75,22 @@ def test_a_node_on_path_is_taken_if_it_is_new_enough(
     assert hatch_build.find_node_on_path() == (hatch_build.Node(tmp_path, tmp_path / "npm") if is_taken else None)
 
 
-def test_both_places_name_the_same_node() -> None:
-    assert f'"{hatch_build.NODE_PACKAGE}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+@pytest.mark.parametrize("tool", [hatch_build.NODE_PACKAGE, hatch_build.PROTOC_PACKAGE])
+def test_both_places_name_the_same_tools(tool: str) -> None:
+    assert f'"{tool}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_code_is_generated_anew_where_its_sources_have_changed(tmp_path: Path) -> None:
+    for name in ("hatch_build.py", "api/proto/user_v1.proto"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    proto, generated = tmp_path / "api" / "proto" / "user_v1.proto", tmp_path / "src" / GENERATED
+    generated.parent.parent.mkdir(parents=True)
+    run(sys.executable, tmp_path / "hatch_build.py", "proto", cwd=tmp_path)
+    assert "Later" not in generated.read_text("utf-8")
+    proto.write_text(proto.read_text("utf-8") + "message Later {}", "utf-8")
+    run(sys.executable, tmp_path / "hatch_build.py", "proto", cwd=tmp_path)
+    assert "Later" in generated.read_text("utf-8")
+    made_at = generated.stat().st_mtime_ns
+    run(sys.executable, tmp_path / "hatch_build.py", "proto", cwd=tmp_path)
+    assert generated.stat().st_mtime_ns == made_at
