@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
+from cluster.engines.redis import RedisEngine
 from randomchat.infra.redis import Redis
 from tests.fakes import FakeClock
 from tests.redis_keys import fresh_redis, let_keys_age
@@ -21,7 +21,7 @@ def redis_in_use() -> list[Redis]:
 
 
 @pytest.fixture
-async def redis(redis_engine: Any, redis_in_use: list[Redis]) -> AsyncIterator[Redis]:
+async def redis(redis_engine: RedisEngine, redis_in_use: list[Redis]) -> AsyncIterator[Redis]:
     async with fresh_redis(redis_engine.settings) as redis:
         redis_in_use.append(redis)
         yield redis

@@ -11,16 +11,9 @@ local now = tonumber(ARGV[2])
 local FEW, CANDIDATES = 4, 32 -- looked at first, and at most, in one list
 local LAPSED = 100            -- dropped in one step at most; whoever is left is recognised all the same
 
--- A record is a packed array: `_Record` says of what.
+-- The ticket of a record: a packed table, with the fields of `_Record`.
 local function read(record)
-  if not record then
-    return nil
-  end
-  local id, user, node, since, place, language, interests, excluded, lists = unpack(cmsgpack.unpack(record))
-  return {
-    id = id, user = user, node = node, since = since, place = place, language = language,
-    interests = interests, excluded = excluded, lists = lists, record = record,
-  }
+  return record and cmsgpack.unpack(record) or nil
 end
 
 local function has_lease(user)
@@ -28,15 +21,16 @@ local function has_lease(user)
   return ends_at and tonumber(ends_at) > now
 end
 
--- The ticket that has a user's place.
+-- The ticket that has a user's place, and its record.
 local function holder_of(user)
-  return has_lease(user) and read(redis.call('HGET', tickets, user)) or nil
+  local record = has_lease(user) and redis.call('HGET', tickets, user)
+  return read(record), record
 end
 
 -- The ticket of that id, if it has the user's place.
 local function held(user, id)
   local holder = holder_of(user)
-  return holder and holder.id == id and holder or nil
+  return holder and holder.id == id and holder
 end
 
 local function places_of(ticket)
@@ -81,10 +75,19 @@ local function drop_lapsed()
   end
 end
 
-local function common_interests(one, other)
+-- What to look for in others' interests.
+local function needles_of(ticket)
+  local needles = {}
+  for interest in string.gmatch(ticket.interests, '[^\n]+') do
+    table.insert(needles, '\n' .. interest .. '\n')
+  end
+  return needles
+end
+
+local function common_interests(needles, ticket)
   local count = 0
-  for interest in string.gmatch(one.interests, '[^\n]+') do
-    if string.find(other.interests, '\n' .. interest .. '\n', 1, true) then
+  for _, needle in ipairs(needles) do
+    if string.find(ticket.interests, needle, 1, true) then
       count = count + 1
     end
   end
@@ -99,23 +102,37 @@ local function may_meet(one, other)
   return one.user ~= other.user and not excludes(one, other) and not excludes(other, one)
 end
 
--- Some of those who wait in a list, longest wait first, after the first `skipped`.
-local function tickets_in(list, skipped, count)
+-- The users of some of those who wait in a list, longest wait first, after the first `skipped`.
+local function users_in(list, skipped, count)
   local first, last = '[' .. list .. '\n', '[' .. list .. '\n\255'
-  local users = {}
-  for _, place in ipairs(redis.call('ZRANGEBYLEX', places, first, last, 'LIMIT', skipped, count)) do
-    table.insert(users, string.match(place, '[^\n]+$'))
+  local users = redis.call('ZRANGEBYLEX', places, first, last, 'LIMIT', skipped, count)
+  for i, place in ipairs(users) do
+    users[i] = string.match(place, '[^\n]+$')
   end
-  return users, #users > 0 and redis.call('HMGET', tickets, unpack(users)) or {}
+  return users
 end
 
--- Passes the candidates of a list to `look`, until it has seen enough.
-local function scan(list, look)
+-- Fills `verdicts` with what `look` says of the ticket of each user, once.
+local function judge(users, verdicts, look)
+  local new = {}
+  for _, user in ipairs(users) do
+    if verdicts[user] == nil then
+      table.insert(new, user)
+    end
+  end
+  local records = #new > 0 and redis.call('HMGET', tickets, unpack(new))
+  for i, user in ipairs(new) do
+    verdicts[user] = records[i] ~= false and look(read(records[i]))
+  end
+end
+
+-- Goes through the candidates of a list, until there is one behind whom nobody better can be.
+local function scan(list, verdicts, look)
   for _, batch in ipairs({ { 0, FEW }, { FEW, CANDIDATES - FEW } }) do
-    local users, records = tickets_in(list, batch[1], batch[2])
-    for i in ipairs(users) do
-      local ticket = read(records[i])
-      if ticket and look(ticket) then
+    local users = users_in(list, batch[1], batch[2])
+    judge(users, verdicts, look)
+    for _, user in ipairs(users) do
+      if verdicts[user] then
         return
       end
     end
@@ -128,23 +145,28 @@ end
 -- Of the tickets that wait in `lists`: the most interests in common, then the longest wait.
 local function best_partner(finder, common_ms, language_ms, lists)
   local best, most = nil, -1
+  local needles = needles_of(finder)
   local function look(ticket)
-    local common = common_interests(finder, ticket)
+    local common = common_interests(needles, ticket)
     local wants_common = ticket.interests ~= '' and now < ticket.since + common_ms
     local wants_language = ticket.language ~= '' and now < ticket.since + language_ms
     if (wants_common and common == 0) or (wants_language and ticket.language ~= finder.language) then
-      return true -- so do all behind it
+      return true -- those behind it want the same, or are in another list too
     end
-    if not may_meet(finder, ticket) or not has_lease(ticket.user) then
+    if not may_meet(finder, ticket) then
       return false
     end
     if common > most or (common == most and ticket.place < best.place) then
+      if not has_lease(ticket.user) then
+        return false
+      end
       best, most = ticket, common
     end
-    return common == 0
+    return common == 0 or common == #needles -- those behind it have waited less, and have no more in common in this list
   end
+  local verdicts = {}
   for _, list in ipairs(lists) do
-    scan(list, look)
+    scan(list, verdicts, look)
   end
   return best
 end
@@ -155,9 +177,9 @@ local steps = {}
 function steps.enter(lease_ms, record)
   drop_lapsed()
   local ticket = read(record)
-  local holder = holder_of(ticket.user)
+  local holder, held_record = holder_of(ticket.user)
   if holder and holder.node ~= ticket.node then
-    return holder.record
+    return held_record
   end
   give_up(ticket.user)
   redis.call('HSET', tickets, ticket.user, record)
@@ -183,7 +205,7 @@ function steps.take_partner(record, common_ms, language_ms, ...)
   end
   take_out(waiting)
   take_out(partner)
-  return partner.record
+  return redis.call('HGET', tickets, partner.user)
 end
 
 -- Of pairs of user and ticket id: the ids of those that wait.

@@ -59,7 +59,7 @@ class RedisTicketQueue:
         return await self._redis.run(self._script, self._keys, name, self._clock.wall_ms(), *args)
 
 
-class _Record(msgspec.Struct, array_like=True, frozen=True):
+class _Record(msgspec.Struct, frozen=True):
     """A ticket as the script knows it. Ids are text: Lua's numbers have 53 bits.
 
     `place`: sorts by the wait. `interests`: a line break before, between and after them. `excluded`: the same, with spaces.
