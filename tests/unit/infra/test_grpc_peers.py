@@ -99,7 +99,7 @@ async def test_a_peer_that_is_frozen_costs_a_deadline_and_is_used_again_once_it_
         start = time.monotonic()
         answers = await asyncio.gather(*(api.authenticate("cookie") for _ in range(10)), return_exceptions=True)
         assert all(isinstance(answer, Unavailable) for answer in answers)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 2
         peer.thaw()
         assert await seconds_until_answer(api) < BACK_WITHIN_S
 
