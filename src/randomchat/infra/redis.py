@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import ssl
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -30,7 +32,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from randomchat.config import RedisSettings
+from randomchat.config import RedisSettings, SettingsError, TlsSettings
 from randomchat.errors import Unavailable
 
 CONNECTIONS = 32
@@ -48,13 +50,13 @@ Word = str | bytes | int | float
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
     """Lua that runs in one step, on keys of one hash slot. Redis knows it by its hash, once it has run there."""
 
     text: str
 
-    @property
+    @cached_property
     def sha(self) -> str:
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
@@ -68,6 +70,9 @@ class Redis:
     """
 
     def __init__(self, settings: RedisSettings, prefix: str = "randomchat") -> None:
+        """Raises `SettingsError` where the settings can't be meant so."""
+        _check_files(settings.tls)
+        self._known_nodes = [_host_and_port(node) for node in settings.nodes]
         self._settings = settings
         self._prefix = prefix
         self._cluster: RedisCluster | None = None
@@ -99,6 +104,7 @@ class Redis:
         answers = dict(zip((node.name for node in nodes), states, strict=True))
         self._silent = frozenset(name for name, state in answers.items() if state is None)
         if self._silent:
+            self._doubt.set()  # nobody asks them until a look finds them well
             raise Unavailable(f"Redis does not answer at {', '.join(sorted(self._silent))}")
         if any(state != "ok" for state in states):
             raise Unavailable(f"Redis at {', '.join(answers)} says that its cluster is down")
@@ -220,7 +226,7 @@ class Redis:
     async def _connect(self) -> RedisCluster:
         settings = self._settings
         cluster = RedisCluster(
-            startup_nodes=[ClusterNode(*_host_and_port(node)) for node in settings.nodes],
+            startup_nodes=[ClusterNode(host, port) for host, port in self._known_nodes],
             require_full_coverage=False,  # what is there is used
             max_connections=CONNECTIONS + _SPARE_CONNECTIONS,
             socket_timeout=None,  # each call has a time limit as a whole, which costs less
@@ -269,7 +275,19 @@ class Redis:
 
 def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingsError(f"redis.nodes: {address}: must look like 10.0.0.1:6379")
     return host.strip("[]"), int(port)
+
+
+def _check_files(tls: TlsSettings) -> None:
+    """Try what will be needed: later it would look as if Redis were away."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:  # among them ssl's own
+        raise SettingsError(f"redis.tls: a certificate or its key can't be used: {error}") from error
 
 
 def _text(path: object) -> str | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,41 +14,8 @@ from randomchat.infra.grpc_channel import open_channel
 from randomchat.infra.grpc_credentials import CallToken
 from randomchat.infra.grpc_server import GrpcServer
 from randomchat.interfaces.user_grpc import USER_SERVICE, GrpcUserApi
+from tests.certificates import Authority
 from tests.grpc_site import ADA, HOST, TOKEN, ScriptedUsers, channel_to, grpc_settings, serving
-
-NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-
-
-@dataclass(frozen=True)
-class Authority:
-    """Somebody who signs certificates."""
-
-    folder: Path
-
-    @classmethod
-    def found(cls, folder: Path) -> Authority:
-        folder.mkdir()
-        openssl(
-            "req", "-x509", *NEW_KEY, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "1", at=folder
-        )
-        return cls(folder)
-
-    def issue(self, name: str) -> TlsSettings:
-        """Settings of somebody who has a certificate for 127.0.0.1 from here, and believes those from here."""
-        (self.folder / "names").write_text("subjectAltName=IP:127.0.0.1", "utf-8")
-        openssl("req", *NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", at=self.folder)
-        signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1", "-extfile", "names"]
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing, at=self.folder)
-        return TlsSettings(
-            enabled=True,
-            ca_file=self.folder / "ca.pem",
-            cert_file=self.folder / f"{name}.pem",
-            key_file=self.folder / f"{name}.key",
-        )
-
-
-def openssl(*arguments: str, at: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=at, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from cluster.engines.redis import RedisEngine
-from randomchat.config import RedisSettings
+from randomchat.config import RedisSettings, SettingsError, TlsSettings
 from randomchat.errors import Unavailable
 from randomchat.infra.redis import CONNECTIONS, Redis, Script
 from tests.redis_keys import fresh_redis, times_to_live, until_well
@@ -91,3 +92,17 @@ async def test_a_closed_connection_serves_nobody_until_it_is_started_again(redis
         await redis.start()
         await until_well(redis, 10)
         assert await redis.call("GET", redis.key("note")) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ":6379", "127.0.0.1:", "redis:http"])
+def test_an_address_without_host_or_port_is_refused_in_one_line(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"^redis\.nodes: .* must look like"):
+        Redis(RedisSettings(nodes=[address]))
+
+
+@pytest.mark.parametrize("key", ["ca_file", "cert_file"])
+def test_a_certificate_that_can_not_be_used_is_refused_in_one_line(key: str, tmp_path: Path) -> None:
+    for file in (tmp_path / "nowhere.pem", tmp_path / "broken.pem"):
+        (tmp_path / "broken.pem").write_text("not a certificate", "utf-8")
+        with pytest.raises(SettingsError, match=r"^redis\.tls: "):
+            Redis(RedisSettings(tls=TlsSettings.model_validate({"enabled": True, key: file})))

@@ -110,6 +110,18 @@ async def test_while_one_master_hangs_its_calls_end_in_time_and_the_others_go_on
         hanging.resume()
 
 
+async def test_a_master_that_hangs_for_a_moment_is_served_from_again(redis: Redis, engine: RedisEngine) -> None:
+    key = redis.key("note")
+    hanging = master_of(engine, redis, key)
+    hanging.pause()
+    try:
+        with pytest.raises(Unavailable, match=f"Redis does not answer at 127.0.0.1:{port_of(redis, key)}"):
+            await redis.check()
+    finally:
+        hanging.resume()
+    await until_served(lambda: redis.call("SET", key, "", "EX", 60))
+
+
 async def test_a_killed_master_is_replaced_and_calls_go_on_within_seconds(redis: Redis, engine: RedisEngine) -> None:
     lost, other = keys_of_different_nodes(redis)
     await redis.run(COUNT, [lost], 60_000)
