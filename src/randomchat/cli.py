@@ -10,11 +10,14 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from randomchat import __version__
+
+if TYPE_CHECKING:
+    from randomchat.bootstrap.distributed import ServiceName
 
 MISUSE = 2
 """The exit status where the person must change something before the command can work."""
@@ -37,10 +40,14 @@ def main() -> None:
     app(prog_name="randomchat")
 
 
+Host = Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 if nothing is set.")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on; 8080 if nothing is set, 0 for a free one.")]
+
+
 @app.command()
 def up(
-    host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 if nothing is set.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on; 8080 if nothing is set, 0 for a free one.")] = None,
+    host: Host = None,
+    port: Port = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the database and of the secrets.")] = None,
     config: ConfigFile = None,
 ) -> None:
@@ -55,6 +62,65 @@ def up(
         settings = load_settings(config, {"host": host, "port": port, "data_dir": data_dir})
         configure_logging(settings.log)
         uvloop.run(run_embedded(settings, _announce))
+
+
+@app.command()
+def web(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve the pages (one process of distributed mode)."""
+    _serve("web", host, port, config)
+
+
+@app.command()
+def user(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve accounts and sessions (one process of distributed mode)."""
+    _serve("user", host, port, config)
+
+
+@app.command()
+def match(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve the search for a partner (one process of distributed mode)."""
+    _serve("match", host, port, config)
+
+
+@app.command()
+def chat(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve conversations (one process of distributed mode)."""
+    _serve("chat", host, port, config)
+
+
+@app.command()
+def uploader(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve files (one process of distributed mode)."""
+    _serve("uploader", host, port, config)
+
+
+@app.command()
+def migrate(config: ConfigFile = None) -> None:
+    """Bring the engines of distributed mode to this version: tables and the bucket. Safe to run twice, and at once."""
+    import uvloop
+
+    from randomchat.config import load_settings
+    from randomchat.infra.telemetry import configure_logging
+
+    with _misuse_in_one_line():
+        from randomchat.bootstrap.migration import run_migration
+
+        settings = load_settings(config)
+        configure_logging(settings.log)
+        uvloop.run(run_migration(settings, _announce))
+
+
+def _serve(service: ServiceName, host: str | None, port: int | None, config: Path | None) -> None:
+    import uvloop
+
+    from randomchat.bootstrap.distributed import run_service
+    from randomchat.config import load_settings
+    from randomchat.infra.telemetry import configure_logging
+
+    with _misuse_in_one_line():
+        settings = load_settings(config, {"host": host, "port": port})
+        configure_logging(settings.log)
+        uvloop.run(run_service(service, settings, _announce))
 
 
 @config_app.command()

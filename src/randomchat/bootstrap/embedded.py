@@ -150,7 +150,9 @@ async def _open_services(
         clock=clock,
     )
     match = MatchApp(new_node_id(NODE_NAME), match_ports, settings, registry)
-    uploader = build_uploader_app(stores.objects, chat.service, stores.link_key, clock, settings)
+    uploader = build_uploader_app(
+        stores.objects, chat.service, stores.link_key, clock, settings, limiter=MemoryRateLimiter(clock)
+    )
 
     await chat.start()
     stack.push_async_callback(chat.stop)
