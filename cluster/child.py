@@ -58,23 +58,24 @@ class Child:
             environment = {**os.environ, **self._environment}
             return launch(list(self._command()), cwd=self.folder, env=environment, stdout=log, stderr=log)
 
-    def stop(self) -> None:
-        """Ask it to end, and wait; SIGKILL if it does not in time."""
+    def stop(self) -> int | None:
+        """Ask it to end, and wait; SIGKILL if it does not in time. Its exit status, None where it did not run."""
         if self.is_running:
             self.resume()
             self._signal(self._stop_signal)
             assert self._child is not None
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(STOP_S)
-        self.kill()
+        return self.kill()
 
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+    def kill(self) -> int | None:
+        """SIGKILL, and wait until it is gone. Its exit status, None where it was not started."""
         child, self._child = self._child, None
-        if child is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        if child is None:
+            return None
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        return child.wait()
 
     def pause(self) -> None:
         """SIGSTOP: it keeps its connections and answers nothing, until `resume`."""
