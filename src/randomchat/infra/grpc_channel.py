@@ -72,7 +72,7 @@ def service_config(service: ServiceDescriptor) -> str:
         "initialBackoff": "0.05s",
         "maxBackoff": "0.2s",
         "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],  # the latter by a server that ends
     }
     return json.dumps(
         {

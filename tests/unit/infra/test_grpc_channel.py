@@ -57,14 +57,14 @@ async def api(server: GrpcServer) -> AsyncIterator[GrpcUserApi]:
 class FlakyServicer(UserServicer):
     """Loses its first calls, as a connection that breaks does."""
 
-    def __init__(self, users: ScriptedUsers, losses: int) -> None:
+    def __init__(self, users: ScriptedUsers, losses: int, status: grpc.StatusCode) -> None:
         super().__init__(users)
-        self.calls, self._losses = 0, losses
+        self.calls, self._losses, self._status = 0, losses, status
 
     async def Authenticate(self, request: pb.AuthenticateRequest, context: Any) -> pb.AuthenticateResponse:  # noqa: N802
         self.calls += 1
         if self.calls <= self._losses:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+            await context.abort(self._status, "lost")
         return await super().Authenticate(request, context)
 
 
@@ -99,8 +99,9 @@ async def test_a_refusal_says_nothing_in_the_log(api: GrpcUserApi, users: Script
     assert logs == []
 
 
-async def test_a_call_that_was_lost_is_made_again(users: ScriptedUsers) -> None:
-    servicer = FlakyServicer(users, losses=2)
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_a_call_that_was_lost_is_made_again(users: ScriptedUsers, status: grpc.StatusCode) -> None:
+    servicer = FlakyServicer(users, losses=2, status=status)
     async with reached_over_grpc(servicer, USER_SERVICE) as channel:
         assert await GrpcUserApi(channel).authenticate("cookie") == ADA
     assert servicer.calls == 3
@@ -167,7 +168,8 @@ async def test_a_call_given_up_by_its_caller_is_given_up_at_the_service(api: Grp
     with pytest.raises(asyncio.CancelledError):
         await call
     users.gate.set()
-    assert await api.authenticate("cookie") == ADA
+    assert await api.authenticate("another cookie") == ADA
+    assert users.asked == ["cookie", "another cookie"]
 
 
 async def test_another_token_is_not_taken_and_the_check_says_so(server: GrpcServer, users: ScriptedUsers) -> None:
