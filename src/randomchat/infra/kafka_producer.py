@@ -1,0 +1,113 @@
+"""What a process sends: its one producer, which gathers posts where there are many."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, Message, Producer
+
+from randomchat.config import KafkaSettings
+from randomchat.infra.kafka_metrics import KafkaMetrics
+from randomchat.infra.kafka_settings import producer_settings
+from randomchat.infra.tasks import Loops
+
+GATHER_S = 0.010
+REPORTS_EVERY_S = 0.5
+FLUSH_S = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaProducer:
+    """Sends posts, and counts those that were lost. None of its methods blocks; all are for the event loop's thread.
+
+    A post to a topic that was quiet is sent at once; those that follow within `GATHER_S` are sent together, at its end. A
+    request costs the broker many times what a post costs, so at a high rate this saves most of the whole.
+    """
+
+    def __init__(self, settings: KafkaSettings, metrics: KafkaMetrics) -> None:
+        self.trouble: str | None = None
+        """What the client last complained of."""
+        self._settings = settings
+        self._metrics = metrics
+        self._producer: Producer | None = self._connect()
+        self._fatal: KafkaError | None = None
+        self._gathered: dict[str, list[bytes]] = {}
+        self._loops = Loops()
+
+    def start(self) -> None:
+        self._loops.repeat(self._take_reports, REPORTS_EVERY_S)
+
+    def post(self, topic: str, data: bytes) -> None:
+        gathered = self._gathered.get(topic)
+        if gathered is None:
+            self._send(topic, [data])
+            self._gather(topic)
+        else:
+            gathered.append(data)
+
+    async def close(self) -> None:
+        """Send what is left, for a moment; later posts are lost."""
+        for topic, gathered in self._gathered.items():
+            self._send(topic, gathered)
+        await self._loops.close()
+        producer, self._producer = self._producer, None
+        if producer:
+            await asyncio.to_thread(_close, producer, FLUSH_S)
+
+    def _connect(self) -> Producer:
+        return Producer({**producer_settings(self._settings), "error_cb": self._note_error})
+
+    def _gather(self, topic: str) -> None:
+        self._gathered[topic] = []
+        asyncio.get_running_loop().call_later(GATHER_S, self._send_gathered, topic)
+
+    def _send_gathered(self, topic: str) -> None:
+        gathered = self._gathered.pop(topic)
+        if gathered:
+            self._send(topic, gathered)
+            self._gather(topic)
+
+    def _send(self, topic: str, posts: list[bytes]) -> None:
+        if not posts:
+            return
+        self._metrics.sent.inc(len(posts))
+        if self._producer is None:
+            self._metrics.lost.labels("closed").inc(len(posts))
+            return
+        messages: list[dict[str, Any]] = [{"value": data} for data in posts]
+        taken = self._producer.produce_batch(topic, messages, partition=0, on_delivery=self._note_delivery)
+        if taken < len(messages):
+            for message in messages:
+                self._count_lost(message.get("_error"))
+
+    async def _take_reports(self) -> None:
+        """Hear of the posts that were lost, and of the client's own troubles."""
+        if self._producer is None:
+            return
+        self._producer.poll(0)
+        if self._fatal is not None:
+            _log.error("the Kafka producer gave up; a new one goes on", reason=self._fatal.str())
+            broken, self._producer, self._fatal = self._producer, self._connect(), None
+            await asyncio.to_thread(_close, broken, 0)
+
+    def _note_delivery(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002
+        self._count_lost(error)
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - follows another one, which says why
+            self.trouble = error.str()
+        if error.fatal():
+            self._fatal = error
+
+    def _count_lost(self, error: KafkaError | None) -> None:
+        if error is not None:
+            self._metrics.lost.labels(error.name().strip("_").lower()).inc()
+
+
+def _close(producer: Producer, flush_s: float) -> None:
+    producer.flush(flush_s)
+    producer.purge()
+    producer.close()
