@@ -9,6 +9,7 @@ local tickets, leases, places = KEYS[1], KEYS[2], KEYS[3]
 local now = tonumber(ARGV[2])
 
 local FEW, CANDIDATES = 4, 32 -- looked at first, and at most, in one list
+local PLACE = 32              -- characters of a <place>
 local LAPSED = 100            -- dropped in one step at most; whoever is left is recognised all the same
 
 -- The ticket of a record: a packed table, with the fields of `_Record`.
@@ -33,16 +34,21 @@ local function held(user, id)
   return holder and holder.id == id and holder
 end
 
+local function place_in(list, ticket)
+  return list .. '\n' .. ticket.place .. '\n' .. ticket.user
+end
+
 local function places_of(ticket)
   local found = {}
   for list in string.gmatch(ticket.lists, '[^\r]+') do
-    table.insert(found, list .. '\n' .. ticket.place .. '\n' .. ticket.user)
+    table.insert(found, place_in(list, ticket))
   end
   return found
 end
 
+-- Whoever waits does so in every list, so that one tells.
 local function waits(ticket)
-  return redis.call('ZSCORE', places, places_of(ticket)[1])
+  return redis.call('ZSCORE', places, place_in(string.match(ticket.lists, '^[^\r]+'), ticket))
 end
 
 local function take_out(ticket)
@@ -107,7 +113,7 @@ local function users_in(list, skipped, count)
   local first, last = '[' .. list .. '\n', '[' .. list .. '\n\255'
   local users = redis.call('ZRANGEBYLEX', places, first, last, 'LIMIT', skipped, count)
   for i, place in ipairs(users) do
-    users[i] = string.match(place, '[^\n]+$')
+    users[i] = string.sub(place, #list + PLACE + 3)
   end
   return users
 end
