@@ -1,4 +1,4 @@
-"""Redis for the suites whose ports have an adapter on it."""
+"""Redis and Cassandra for the suites whose ports have an adapter on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from cluster.engines.cassandra import CassandraEngine
 from cluster.engines.redis import RedisEngine
+from randomchat.chat.schema_cassandra import CHAT_SCHEMA
+from randomchat.config import CassandraSettings
 from randomchat.infra.redis import Redis
+from randomchat.user.schema_cassandra import USER_SCHEMA
+from tests.cassandra_keyspace import fresh_keyspace
 from tests.fakes import FakeClock
 from tests.redis_keys import fresh_redis, let_keys_age
 
@@ -42,3 +47,9 @@ def let_pass(clock: FakeClock, redis_in_use: list[Redis]) -> LetPass:
             await let_keys_age(redis, seconds)
 
     return seconds_pass
+
+
+@pytest.fixture(scope="session")
+def keyspace(cassandra_engine: CassandraEngine) -> CassandraSettings:
+    """The tables of all services; what one test leaves in them is there for the next one."""
+    return fresh_keyspace(cassandra_engine.settings, [CHAT_SCHEMA, USER_SCHEMA])

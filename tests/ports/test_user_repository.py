@@ -2,28 +2,61 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from randomchat.config import CassandraSettings, RetentionSettings
 from randomchat.errors import Conflict
 from randomchat.ids import UserId
+from randomchat.infra.cassandra import Query
 from randomchat.infra.sqlite import SqliteDatabase
 from randomchat.interfaces.user import Account
 from randomchat.user.domain import Session
 from randomchat.user.repository import UserRepository
+from randomchat.user.repository_cassandra import CassandraUserRepository
 from randomchat.user.repository_sqlite import SqliteUserRepository
 from randomchat.user.schema_sqlite import USER_SCHEMA
+from tests.cassandra_keyspace import connected
+from tests.fakes import FakeClock
 
 ADA = Account(UserId(1), "Ada", "")
 LIMIT = 100
 
 
-@pytest.fixture(params=["sqlite"])
-async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UserRepository]:
-    database = await SqliteDatabase.open(tmp_path / "randomchat.sqlite3", [USER_SCHEMA])
+@asynccontextmanager
+async def open_sqlite(folder: Path) -> AsyncIterator[UserRepository]:
+    database = await SqliteDatabase.open(folder / "randomchat.sqlite3", [USER_SCHEMA])
     yield SqliteUserRepository(database)
     await database.close()
+
+
+@asynccontextmanager
+async def open_cassandra(settings: CassandraSettings, clock: FakeClock, kept_s: float = 86_400) -> AsyncIterator[UserRepository]:
+    async with connected(settings) as cassandra:
+        for account_id in range(1, 30):  # the people are the same in every test
+            await cassandra.write_if(Query("DELETE FROM accounts WHERE user_id = ? IF EXISTS"), (account_id,))
+        for token in (b"token", b"other"):
+            await cassandra.write_if(Query("DELETE FROM sessions WHERE token_hash = ? IF EXISTS"), (token,))
+        yield CassandraUserRepository(cassandra, clock, RetentionSettings(days=kept_s / 86_400))
+
+
+@pytest.fixture(params=["sqlite", "cassandra"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AbstractAsyncContextManager[UserRepository]:
+    if request.param == "sqlite":
+        return open_sqlite(tmp_path)
+    return open_cassandra(request.getfixturevalue("keyspace"), clock)
+
+
+@pytest.fixture
+async def repository(opening: AbstractAsyncContextManager[UserRepository]) -> AsyncIterator[UserRepository]:
+    async with opening as repository:
+        yield repository
+
+
+by_job = pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+"""Where a job removes what has ended; Cassandra does so by itself, see the end of this file."""
 
 
 def session_of(account: Account, token: str = "token", ends_at_ms: int = 1000) -> Session:
@@ -86,6 +119,7 @@ async def test_revoking_what_is_not_there_is_no_error(repository: UserRepository
     assert await repository.find_session(b"token") == session_of(ADA)
 
 
+@by_job
 async def test_accounts_and_sessions_go_once_their_session_ended_before(repository: UserRepository) -> None:
     await repository.create_account(ADA, session_of(ADA, ends_at_ms=1000))
     assert await repository.delete_expired(1000, LIMIT) == 0
@@ -96,6 +130,7 @@ async def test_accounts_and_sessions_go_once_their_session_ended_before(reposito
     assert await repository.delete_expired(1001, LIMIT) == 0
 
 
+@by_job
 async def test_an_account_without_a_session_counts_from_the_revocation(repository: UserRepository) -> None:
     await repository.create_account(ADA, session_of(ADA, ends_at_ms=1000))
     await repository.revoke_session(b"token", now_ms=500)
@@ -104,6 +139,7 @@ async def test_an_account_without_a_session_counts_from_the_revocation(repositor
     assert await repository.find_account(ADA.id) is None
 
 
+@by_job
 async def test_removal_goes_in_bounded_steps_and_spares_the_living(repository: UserRepository) -> None:
     accounts = [Account(UserId(number), "Ada", "") for number in range(1, 21)]
     for account in accounts:
@@ -117,8 +153,24 @@ async def test_removal_goes_in_bounded_steps_and_spares_the_living(repository: U
     assert [account.id for account in accounts if await repository.find_session(str(account.id).encode())] == list(range(11, 21))
 
 
+@by_job
 async def test_no_account_goes_before_its_sessions(repository: UserRepository) -> None:
     await repository.create_account(ADA, session_of(ADA, ends_at_ms=10))
     await repository.delete_expired(1001, 1)
     assert await repository.find_session(b"token") is None
     assert await repository.find_account(ADA.id) == ADA
+
+
+async def test_cassandra_ends_accounts_and_sessions_by_itself(keyspace: CassandraSettings, clock: FakeClock) -> None:
+    now_ms = clock.wall_ms()
+    async with open_cassandra(keyspace, clock, kept_s=1) as repository:
+        for account_id, token, ends_at_ms in [(1, "token", now_ms), (2, "other", now_ms + 60_000), (3, "third", now_ms + 60_000)]:
+            account = Account(UserId(account_id), "Ada", "")
+            await repository.create_account(account, session_of(account, token, ends_at_ms))
+        await repository.revoke_session(b"other", now_ms)
+        assert await repository.find_account(UserId(2))
+        await asyncio.sleep(1.1)
+        assert [await repository.find_account(UserId(account_id)) for account_id in (1, 2)] == [None, None]
+        assert [await repository.find_session(token) for token in (b"token", b"other")] == [None, None]
+        assert await repository.find_account(UserId(3))
+        assert await repository.find_session(b"third")

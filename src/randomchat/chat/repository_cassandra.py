@@ -208,7 +208,7 @@ class CassandraChatRepository:
     async def _get_and_keep(self, channel_id: ChannelId) -> Channel:
         """A channel in which people sit: it gets its whole time anew when half of it is over."""
         channel, ttl_s = await self._read_channel(channel_id)
-        if channel.closed_at_ms is None and ttl_s < self._ttl_s / 2:
+        if channel.closed_at_ms is None and ttl_s <= self._ttl_s / 2:
             with suppress(Unavailable):  # there is as much time again
                 await self._keep(channel)
         return channel

@@ -20,7 +20,7 @@ from acsylla.errors import (
 from randomchat.config import CassandraSettings
 from randomchat.errors import Unavailable
 from randomchat.infra.cassandra_schema import SELECT_VERSION, CassandraSchema
-from randomchat.infra.cassandra_session import check_tls, open_session
+from randomchat.infra.cassandra_session import check_tls, make_cluster
 
 ANSWER_S = 5.5
 """For how long a call of several requests goes on."""
@@ -76,6 +76,8 @@ class Cassandra:
         self.requests = Requests()
         self._settings = settings
         self._schemas: list[CassandraSchema] = []
+        self._cluster: acsylla.Cluster | None = None
+        self._opening: asyncio.Task[acsylla.Session] | None = None
         self._session: acsylla.Session | None = None
         self._prepared: dict[Query, acsylla.PreparedStatement] = {}
         self._preparing = asyncio.Lock()
@@ -92,14 +94,20 @@ class Cassandra:
 
     async def start(self) -> None:
         """Connect in the background, for as long as it takes; returns at once."""
-        self._looking = asyncio.create_task(self._look_again_and_again(), name="cassandra")
+        self._cluster = make_cluster(self._settings)
+        self._looking = asyncio.create_task(self._look_again_and_again(self._cluster), name="cassandra")
 
     async def close(self) -> None:
         """Disconnect; later calls raise `Unavailable`."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
+        if self._opening is not None:  # the driver must not find its answer's receiver gone
+            with suppress(CassException):
+                self._session = await self._opening
         await self._disconnect()
+        if self._cluster is not None:
+            self._cluster.destroy()
 
     async def check(self) -> None:
         """Raise `Unavailable`, which says what is wrong and where, unless a quorum answers and has the tables."""
@@ -184,14 +192,14 @@ class Cassandra:
         return Unavailable()
 
     # ---------------------------------------------------------------- the cluster
-    async def _look_again_and_again(self) -> None:
+    async def _look_again_and_again(self, cluster: acsylla.Cluster) -> None:
         """Connect, and look again when a request has failed, or until all is well."""
         loop = asyncio.get_running_loop()
         pause_s, well_s = LOOK_S[0], loop.time()
         while True:
             self._doubt.clear()
             try:
-                await self._look()
+                await self._look(cluster)
             except Unavailable as error:
                 self._note(error.message)
             except Exception as error:  # noqa: BLE001 - whatever it is, there is another look
@@ -207,12 +215,21 @@ class Cassandra:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - so that many processes don't come at once
             pause_s = min(2 * pause_s, LOOK_S[1])
 
-    async def _look(self) -> None:
+    async def _look(self, cluster: acsylla.Cluster) -> None:
+        if self._session is None:
+            self._session = await self._open(cluster)
+        await self._check_tables(self._session)
+
+    async def _open(self, cluster: acsylla.Cluster) -> acsylla.Session:
+        self._opening = asyncio.create_task(cluster.create_session(keyspace=self._settings.keyspace))
         try:
-            self._session = self._session or await open_session(self._settings, self._settings.keyspace)
+            session = await asyncio.shield(self._opening)
         except CassErrorLibUnableToSetKeyspace:
             raise Unavailable(self._lacking(f"the keyspace {self._settings.keyspace}")) from None
-        await self._check_tables(self._session)
+        finally:
+            if self._opening.done():
+                self._opening = None
+        return session
 
     async def _check_tables(self, session: acsylla.Session) -> None:
         """Ask in which version the tables are."""

@@ -20,7 +20,7 @@ from acsylla.errors import CassException
 
 from randomchat.config import CassandraSettings
 from randomchat.errors import Unavailable
-from randomchat.infra.cassandra_session import check_tls, open_session
+from randomchat.infra.cassandra_session import check_tls, session_in
 
 LOCK_S = 60
 """A migration that died holds up the next one for so long at most."""
@@ -66,34 +66,27 @@ async def migrate(settings: CassandraSettings, schemas: Sequence[CassandraSchema
     check_tls(settings)
     patient = settings.model_copy(update={"timeout_s": STEP_S})
     try:
-        await _make_keyspace(patient)
-        session = await open_session(patient, settings.keyspace)
+        async with session_in(patient, keyspace=None) as session:
+            await _run(session, _create_keyspace(settings))
+        async with session_in(patient, settings.keyspace) as session:
+            await _bring_all_up_to_date(session, settings.keyspace, schemas)
     except CassException as error:
         hosts = ", ".join(f"{host}:{settings.port}" for host in settings.hosts)
-        raise Unavailable(f"Cassandra does not answer at {hosts}: {error}") from error
-    try:
-        for name, columns in _TABLES.items():
-            await _run(session, _create_table(settings.keyspace, name, columns))
-        async with _locked(session) as owner:
-            for schema in schemas:
-                await _bring_up_to_date(session, schema, owner)
-    except CassException as error:
-        raise Unavailable(f"Cassandra refuses a change of the tables: {error}") from error
-    finally:
-        await session.close()
+        raise Unavailable(f"The tables can't be made in Cassandra at {hosts}: {error}") from error
 
 
-async def _make_keyspace(settings: CassandraSettings) -> None:
+async def _bring_all_up_to_date(session: acsylla.Session, keyspace: str, schemas: Sequence[CassandraSchema]) -> None:
+    for name, columns in _TABLES.items():
+        await _run(session, _create_table(keyspace, name, columns))
+    async with _locked(session) as owner:
+        for schema in schemas:
+            await _bring_up_to_date(session, schema, owner)
+
+
+def _create_keyspace(settings: CassandraSettings) -> str:
     copies = ", ".join(f"'{data_center}': {count}" for data_center, count in settings.replication.items())
-    session = await open_session(settings, None)
-    try:
-        await _run(
-            session,
-            f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace}"
-            f" WITH replication = {{'class': 'NetworkTopologyStrategy', {copies}}}",
-        )
-    finally:
-        await session.close()
+    replication = f"{{'class': 'NetworkTopologyStrategy', {copies}}}"
+    return f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = {replication}"
 
 
 def _create_table(keyspace: str, name: str, columns: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import acsylla
@@ -17,9 +19,9 @@ SILENT_S = 15
 """A connection on which not even heartbeats are answered for so long is given up."""
 
 
-async def open_session(settings: CassandraSettings, keyspace: str | None) -> acsylla.Session:
-    """A session in a keyspace, or in none. Raises `CassException` where nobody answers or the keyspace is not there."""
-    cluster = acsylla.create_cluster(
+def make_cluster(settings: CassandraSettings) -> acsylla.Cluster:
+    """What makes sessions, for the running event loop. It holds sockets until it is told to `destroy` them."""
+    return acsylla.create_cluster(
         settings.hosts,
         port=settings.port,
         username=settings.username or None,
@@ -39,7 +41,20 @@ async def open_session(settings: CassandraSettings, keyspace: str | None) -> acs
         application_name="randomchat",
         **_tls(settings),
     )
-    return await cluster.create_session(keyspace=keyspace)
+
+
+@asynccontextmanager
+async def session_in(settings: CassandraSettings, keyspace: str | None) -> AsyncIterator[acsylla.Session]:
+    """A session in a keyspace, or in none. Raises `CassException` where nobody answers or the keyspace is not there."""
+    cluster = make_cluster(settings)
+    try:
+        session = await cluster.create_session(keyspace=keyspace)
+        try:
+            yield session
+        finally:
+            await session.close()
+    finally:
+        cluster.destroy()
 
 
 def check_tls(settings: CassandraSettings) -> None:

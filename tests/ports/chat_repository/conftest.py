@@ -1,24 +1,27 @@
 """The stores that the suites of this folder run on."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from randomchat.chat.repository import ChatRepository
-from randomchat.chat.repository_sqlite import SqliteChatRepository
-from randomchat.chat.schema_sqlite import CHAT_SCHEMA
-from randomchat.infra.sqlite import SqliteDatabase
-from tests.fakes import FakeClock
 from tests.ports.chat_repository.scene import Scene, Store
+from tests.ports.chat_repository.stores import open_cassandra, open_sqlite
 
 
-@pytest.fixture(params=["sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    clock = FakeClock()
-    database = await SqliteDatabase.open(tmp_path / "randomchat.sqlite3", [CHAT_SCHEMA])
-    yield Store(SqliteChatRepository(database, clock), clock, database.close)
-    await database.close()
+@pytest.fixture(params=["sqlite", "cassandra"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractAsyncContextManager[Store]:
+    if request.param == "sqlite":
+        return open_sqlite(tmp_path)
+    return open_cassandra(request.getfixturevalue("keyspace"))
+
+
+@pytest.fixture
+async def store(opening: AbstractAsyncContextManager[Store]) -> AsyncIterator[Store]:
+    async with opening as store:
+        yield store
 
 
 @pytest.fixture

@@ -12,14 +12,22 @@ from tests.fakes import FakeClock
 ADA, BOB, EVE = UserId(11), UserId(22), UserId(33)
 LIMIT = 100
 
+_numbers = itertools.count(1)
+"""For all tests together, as they may share a store."""
+
 
 @dataclass
 class Store:
-    """An adapter under test. `take_away` makes its engine vanish."""
+    """An adapter under test.
+
+    `take_away` makes its engine vanish. `let_pass` lets a share of the time pass for which things are kept, and has what is over
+    then removed.
+    """
 
     repository: ChatRepository
     clock: FakeClock
     take_away: Callable[[], Awaitable[None]]
+    let_pass: Callable[[float], Awaitable[None]]
 
 
 class Scene:
@@ -27,10 +35,9 @@ class Scene:
 
     def __init__(self, store: Store) -> None:
         self.repository, self.clock = store.repository, store.clock
-        self._numbers = itertools.count(1)
 
     def fresh_id(self) -> int:
-        return first_id_at(self.clock.wall_ms()) + next(self._numbers)
+        return first_id_at(self.clock.wall_ms()) + next(_numbers)
 
     def tickets(self) -> tuple[TicketId, TicketId]:
         return TicketId(self.fresh_id()), TicketId(self.fresh_id())

