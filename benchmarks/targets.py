@@ -119,7 +119,7 @@ def running_echo() -> Iterator[EchoTarget]:
     port = free_port()
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.echo", "--port", str(port)]
-        with running(ServerProcess(command, port, Path(folder) / "echo.log")) as server:
+        with running(ServerProcess(command, port, Path(folder))) as server:
             yield EchoTarget(server)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tests.engines"]
+pytest_plugins = ["tests.engines", "tests.deployment"]
 
 MARK = "MISSING:"
 

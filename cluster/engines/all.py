@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import SecretStr
-
 from cluster.engines.cassandra import CassandraEngine
 from cluster.engines.engine import Engine
 from cluster.engines.kafka import KafkaEngine
@@ -66,8 +64,7 @@ class Engines:
 
     def settings_tree(self) -> dict[str, Any]:
         """The sections of the settings that reach them, as a file of settings has them."""
-        sections = {"kafka": self.kafka, "cassandra": self.cassandra, "redis": self.redis, "s3": self.s3}
-        return {name: _revealed(engine.settings.model_dump(exclude_unset=True)) for name, engine in sections.items()}
+        return {engine.section: engine.settings_section() for engine in self.all}
 
     def _start(self, engine: Engine) -> None:
         began = time.monotonic()
@@ -83,7 +80,3 @@ class Engines:
             except BaseException:
                 self.close()  # so that nobody waits for the others
                 raise
-
-
-def _revealed(section: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in section.items()}

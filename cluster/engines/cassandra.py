@@ -27,6 +27,7 @@ class CassandraEngine(Engine):
     """`size` nodes, one or three; a keyspace made with its settings has a copy on each."""
 
     name = "Cassandra"
+    section = "cassandra"
 
     def __init__(self, folder: Path, size: int = 1, say: Callable[[str], None] = silent, record: Path | None = None) -> None:
         """`record`: run without a class archive, and write one there when stopped."""

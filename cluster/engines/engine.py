@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from cluster.child import Child
 from cluster.ports import PortClaims
@@ -36,6 +36,8 @@ class Engine(ABC):
     """
 
     name: str
+    section: str
+    """Of the settings."""
 
     def __init__(self, folder: Path, say: Callable[[str], None] = silent) -> None:
         self.folder, self._say = folder, say
@@ -51,6 +53,11 @@ class Engine(ABC):
     @abstractmethod
     def settings(self) -> BaseModel:
         """The section of the settings that reaches this engine, from the first `start` on."""
+
+    def settings_section(self) -> dict[str, Any]:
+        """`settings` as a file of settings has them, secrets too."""
+        section = self.settings.model_dump(exclude_unset=True)
+        return {key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in section.items()}
 
     @property
     @abstractmethod

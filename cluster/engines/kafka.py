@@ -39,6 +39,7 @@ class KafkaEngine(Engine):
     """`size` brokers; every topic has a copy on each."""
 
     name = "Kafka"
+    section = "kafka"
 
     def __init__(self, folder: Path, size: int = 1, say: Callable[[str], None] = silent, record: Path | None = None) -> None:
         """`record`: run without a class archive, and write one there when stopped."""

@@ -37,6 +37,7 @@ class RedisEngine(Engine):
     """The first three nodes begin as masters; with `replicas` the node three further on is the replica of each."""
 
     name = "Redis"
+    section = "redis"
 
     def __init__(self, folder: Path, *, replicas: bool = False, say: Callable[[str], None] = silent) -> None:
         super().__init__(folder, say)

@@ -37,6 +37,7 @@ def find_weed() -> str:
 
 class SeaweedEngine(Engine):
     name = "SeaweedFS"
+    section = "s3"
 
     def __init__(self, folder: Path, say: Callable[[str], None] = silent) -> None:
         super().__init__(folder, say)

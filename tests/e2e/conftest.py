@@ -1,4 +1,4 @@
-"""What the browser tests share: one Chromium and one server for each file of tests."""
+"""What the browser tests share: one Chromium for each file of tests, and the product in both modes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from tests.deployment import Deployment
 from tests.e2e.browser import chromium
 from tests.reliability.server import ServerProcess, randomchat_server, running
 
@@ -19,6 +20,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with running(randomchat_server(tmp_path_factory.mktemp("server"))) as server:
         yield server
+
+
+@pytest.fixture(scope="module", params=["embedded", "distributed_server"])
+def server(request: pytest.FixtureRequest) -> Deployment:
+    """The product, in each mode."""
+    server: Deployment = request.getfixturevalue(request.param)
+    server.start()
+    server.wait_until_ready()
+    return server

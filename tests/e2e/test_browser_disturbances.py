@@ -7,14 +7,13 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
+from tests.deployment import Deployment
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, Person, pair
-from tests.reliability.server import ServerProcess, randomchat_server, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -31,8 +30,8 @@ def show_the_same(noa: Person, mia: Person, texts: list[str]) -> None:
         person.has_no_complaint(disturbed=True)
 
 
-def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browser, tmp_path: Path) -> None:
-    with running(randomchat_server(tmp_path)) as server, pair(browser, server.address) as (noa, mia):
+def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browser, server: Deployment) -> None:
+    with pair(browser, server.address) as (noa, mia):
         noa.say("before")
         mia.sees("before")
         server.kill()
@@ -49,7 +48,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browse
         show_the_same(noa, mia, ["before", "into the dark", "there again"])
 
 
-def test_who_was_offline_catches_up(browser: Browser, server: ServerProcess) -> None:
+def test_who_was_offline_catches_up(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         mia.context.set_offline(True)
         mia.say("from the tunnel")
@@ -65,7 +64,7 @@ def test_who_was_offline_catches_up(browser: Browser, server: ServerProcess) -> 
         assert noa.texts() == mia.texts()
 
 
-def test_a_socket_that_is_cut_comes_back(browser: Browser, server: ServerProcess) -> None:
+def test_a_socket_that_is_cut_comes_back(browser: Browser, server: Deployment) -> None:
     sockets: list[WebSocketRoute] = []
 
     def pass_on(route: WebSocketRoute) -> None:
@@ -84,7 +83,7 @@ def test_a_socket_that_is_cut_comes_back(browser: Browser, server: ServerProcess
         show_the_same(noa, mia, ["before the cut", "after the cut"])
 
 
-def test_a_reload_in_mid_send_sends_once(browser: Browser, server: ServerProcess) -> None:
+def test_a_reload_in_mid_send_sends_once(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         texts = [f"quick {number}" for number in range(12)]
         for text in texts:
@@ -94,7 +93,7 @@ def test_a_reload_in_mid_send_sends_once(browser: Browser, server: ServerProcess
         show_the_same(noa, mia, texts)
 
 
-def test_two_tabs_show_the_same(browser: Browser, server: ServerProcess) -> None:
+def test_two_tabs_show_the_same(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         noa.say("in the first tab")
         second = duplicate(noa)
@@ -118,7 +117,7 @@ def duplicate(person: Person) -> Page:
     return opened.value
 
 
-def test_a_browser_that_stood_still_catches_up(browser: Browser, server: ServerProcess) -> None:
+def test_a_browser_that_stood_still_catches_up(browser: Browser, server: Deployment) -> None:
     with another_chromium(browser) as (sleepy, processes):
         noa, mia = Person(browser, server.address, "Noa"), Person(sleepy, server.address, "Mia")
         noa.search()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 
+from tests.deployment import Deployment
 from tests.e2e.browser import pair
-from tests.reliability.server import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -24,7 +24,7 @@ def file(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "", "buffer": content}
 
 
-def test_files_travel_and_are_shown_for_what_they_are(browser: Browser, server: ServerProcess) -> None:
+def test_files_travel_and_are_shown_for_what_they_are(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         picture = noa.page.screenshot()
         noa.page.locator("input[type=file]").set_input_files([file("view.png", picture), file("<b>notes</b>.txt", b"some notes")])
@@ -45,7 +45,7 @@ def test_files_travel_and_are_shown_for_what_they_are(browser: Browser, server: 
         mia.has_no_complaint()
 
 
-def test_pasted_and_dropped_files_are_sent(browser: Browser, server: ServerProcess) -> None:
+def test_pasted_and_dropped_files_are_sent(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         noa.composer.evaluate(GIVE_FILE, ["paste", "pasted.png"])
         expect(mia.page.get_by_role("button", name="pasted.png")).to_be_visible()
@@ -53,7 +53,7 @@ def test_pasted_and_dropped_files_are_sent(browser: Browser, server: ServerProce
         expect(mia.page.get_by_role("button", name="Download dropped.txt")).to_be_visible()
 
 
-def test_a_file_that_can_not_be_sent_says_why_and_goes_away(browser: Browser, server: ServerProcess) -> None:
+def test_a_file_that_can_not_be_sent_says_why_and_goes_away(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, _):
         noa.page.locator("input[type=file]").set_input_files(file("page.svg", b"<svg/>"))
         expect(noa.page.get_by_role("alert")).to_have_text("Files of this type can't be sent.")

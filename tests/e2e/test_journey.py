@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
+from tests.deployment import Deployment
 from tests.e2e.browser import DESK, PHONE, SMALL, Person, pair
-from tests.reliability.server import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -14,7 +14,7 @@ sizes = pytest.mark.parametrize("size", [DESK, PHONE, SMALL], ids=["desk", "phon
 
 
 @sizes
-def test_two_strangers_meet_talk_and_part(browser: Browser, server: ServerProcess, size: ViewportSize) -> None:
+def test_two_strangers_meet_talk_and_part(browser: Browser, server: Deployment, size: ViewportSize) -> None:
     noa = Person(browser, server.address, "Noa", size)
     noa.is_accessible()
     noa.search("jazz", "film photography")
@@ -57,7 +57,7 @@ def test_two_strangers_meet_talk_and_part(browser: Browser, server: ServerProces
         person.context.close()
 
 
-def test_a_name_that_can_not_be_is_told_before_anything_is_sent(browser: Browser, server: ServerProcess) -> None:
+def test_a_name_that_can_not_be_is_told_before_anything_is_sent(browser: Browser, server: Deployment) -> None:
     noa = Person(browser, server.address, "x" * 16)
     noa.search()
     expect(noa.page.get_by_role("alert")).to_have_text("A name has at most 15 characters.")
@@ -69,7 +69,7 @@ def test_a_name_that_can_not_be_is_told_before_anything_is_sent(browser: Browser
     noa.context.close()
 
 
-def test_interests_become_chips_and_can_be_taken_away(browser: Browser, server: ServerProcess) -> None:
+def test_interests_become_chips_and_can_be_taken_away(browser: Browser, server: Deployment) -> None:
     noa = Person(browser, server.address, "Noa")
     field = noa.page.get_by_label("Interests")
     field.press_sequentially("Jazz, film,jazz,")
@@ -82,7 +82,7 @@ def test_interests_become_chips_and_can_be_taken_away(browser: Browser, server: 
     noa.context.close()
 
 
-def test_text_of_every_kind_is_text_and_links_are_links(browser: Browser, server: ServerProcess) -> None:
+def test_text_of_every_kind_is_text_and_links_are_links(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address, PHONE) as (noa, mia):
         noa.say("see https://example.org/a?b=1 or write to me@example.org, not javascript:alert(1)")
         links = mia.page.locator("article a")
@@ -100,7 +100,7 @@ def test_text_of_every_kind_is_text_and_links_are_links(browser: Browser, server
         mia.has_no_complaint()
 
 
-def test_enter_sends_and_shift_enter_breaks_the_line(browser: Browser, server: ServerProcess) -> None:
+def test_enter_sends_and_shift_enter_breaks_the_line(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, mia):
         noa.composer.press_sequentially("one")
         noa.composer.press("Shift+Enter")
@@ -110,7 +110,7 @@ def test_enter_sends_and_shift_enter_breaks_the_line(browser: Browser, server: S
         expect(noa.composer).to_have_value("")
 
 
-def test_a_text_that_is_too_long_says_so_and_stays(browser: Browser, server: ServerProcess) -> None:
+def test_a_text_that_is_too_long_says_so_and_stays(browser: Browser, server: Deployment) -> None:
     with pair(browser, server.address) as (noa, _):
         noa.composer.fill("ä" * 2000)
         expect(noa.page.get_by_text("96 bytes left")).to_be_visible()

@@ -27,9 +27,9 @@ SERVER_STOPS_S = 12
 """Longer than the 10 s after which a node trusts nothing that it knew, so that it closes all its sockets."""
 
 
-def test_a_browser_that_slept_catches_up_by_itself(browser: Browser, server: ServerProcess) -> None:
+def test_a_browser_that_slept_catches_up_by_itself(browser: Browser, embedded: ServerProcess) -> None:
     with another_chromium(browser) as (sleepy, group):
-        noa, mia = Person(browser, server.address, "Noa"), Person(sleepy, server.address, "Mia")
+        noa, mia = Person(browser, embedded.address, "Noa"), Person(sleepy, embedded.address, "Mia")
         for person in (noa, mia):
             person.search()
         noa.is_talking_to("Mia")
@@ -57,14 +57,14 @@ def test_a_browser_that_slept_catches_up_by_itself(browser: Browser, server: Ser
         noa.context.close()
 
 
-def test_after_a_servers_standstill_the_sockets_come_back_by_themselves(browser: Browser, server: ServerProcess) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_after_a_servers_standstill_the_sockets_come_back_by_themselves(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         noa.say("before")
         mia.sees("before")
         opened = {person.name: note_sockets(person) for person in (noa, mia)}
         for person in (noa, mia):
             mark_page(person)
-        with stopped(server.pid):
+        with stopped(embedded.pid):
             noa.say("into the silence")
             mia.page.wait_for_timeout(SERVER_STOPS_S * 1000)
             expect(noa.mark("into the silence")).to_have_accessible_name("Sending")

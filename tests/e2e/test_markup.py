@@ -31,14 +31,14 @@ LINK, END = "https://example.org/plain", "This is the end."
 
 
 @pytest.fixture
-def intruder(server: ServerProcess) -> Iterator[Intruder]:
-    with intruder_at(server.address) as intruder:
+def intruder(embedded: ServerProcess) -> Iterator[Intruder]:
+    with intruder_at(embedded.address) as intruder:
         yield intruder
 
 
 @pytest.fixture
-def mia(browser: Browser, server: ServerProcess) -> Iterator[Person]:
-    person = Person(browser, server.address, "Mia", TALL, device_scale_factor=0.2)
+def mia(browser: Browser, embedded: ServerProcess) -> Iterator[Person]:
+    person = Person(browser, embedded.address, "Mia", TALL, device_scale_factor=0.2)
     yield person
     person.context.close()
 
@@ -113,8 +113,8 @@ def hold_history(mia: Person, vectors: list[str], skeleton: str) -> None:
     assert [text for text in shown if text in {*vectors}] == vectors
 
 
-def test_names_are_text(browser: Browser, server: ServerProcess, intruder: Intruder) -> None:
-    mia = Person(browser, server.address, "Mia")
+def test_names_are_text(browser: Browser, embedded: ServerProcess, intruder: Intruder) -> None:
+    mia = Person(browser, embedded.address, "Mia")
     begin(mia, intruder)
     intruder.send(Event.TEXT, "Noa", LINK)
     expect(mia.page.locator("article a")).to_have_attribute("href", LINK)
@@ -154,9 +154,9 @@ def sentences_with_name(mia: Person) -> list[str]:
     return sentences
 
 
-def test_interests_are_text(browser: Browser, server: ServerProcess) -> None:
+def test_interests_are_text(browser: Browser, embedded: ServerProcess) -> None:
     interest = SEEDS[1]
-    noa, mia = (Person(browser, server.address, name) for name in ("Noa", "Mia"))
+    noa, mia = (Person(browser, embedded.address, name) for name in ("Noa", "Mia"))
     watch = Watch(mia)
     mia.search(interest)
     expect(mia.page.locator(".chip bdi")).to_have_text([interest])

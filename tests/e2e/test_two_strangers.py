@@ -1,12 +1,10 @@
-"""Two strangers and a server: `randomchat up`, as people run it, but for its address."""
+"""Two strangers and a server, in either mode; embedded as people run it, but for its address."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.chat_server import Tab
+from tests.deployment import Deployment
 from tests.e2e.stranger import Stranger
 from tests.reliability.server import ServerProcess, randomchat_server, running
 
@@ -22,15 +21,23 @@ AS_IT_IS = {"RANDOMCHAT_LIMITS__ENABLED": "true", "RANDOMCHAT_LOG__LEVEL": "debu
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
+def as_it_is(tmp_path: Path) -> Iterator[ServerProcess]:
     with running(randomchat_server(tmp_path, environment=AS_IT_IS)) as server:
         yield server
+
+
+@pytest.fixture(params=["as_it_is", "distributed_server"])
+def server(request: pytest.FixtureRequest) -> Deployment:
+    server: Deployment = request.getfixturevalue(request.param)
+    server.start()
+    server.wait_until_ready()
+    return server
 
 
 class Town:
     """Ada and Ben, and whoever else comes by."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Deployment) -> None:
         self.server = server
         self.people: list[Stranger] = []
 
@@ -56,7 +63,7 @@ class Town:
 
 
 @pytest.fixture
-async def town(server: ServerProcess) -> AsyncIterator[Town]:
+async def town(server: Deployment) -> AsyncIterator[Town]:
     town = Town(server)
     yield town
     for stranger in town.people:
@@ -174,12 +181,12 @@ async def test_at_sigterm_all_is_stored_and_everyone_told_within_10_s(town: Town
 @pytest.mark.slow
 async def test_a_process_that_was_stopped_for_12_s_sends_its_sockets_away_with_4012(town: Town) -> None:
     _, ben, of_ada, of_ben = await town.talk()
-    os.kill(town.server.pid, signal.SIGSTOP)
+    town.server.pause()
     try:
         await of_ada.send(TEXT, "sent to one that does not listen", client_id="a-1")
         await asyncio.sleep(12)
     finally:
-        os.kill(town.server.pid, signal.SIGCONT)
+        town.server.resume()
     assert (await of_ada.closed(), await of_ben.closed()) == (4012, 4012)
     of_ben = await ben.open_chat(after="0")
     replayed, sync = await of_ben.sync()
@@ -198,7 +205,7 @@ async def test_no_credential_and_no_word_of_a_conversation_is_in_the_output(town
         await bad.open_chat()
     await ada.ask("POST", "/api/user/logout")
     await asyncio.to_thread(town.server.stop)
-    output = town.server.log.read_text()
+    output = town.server.output()
     assert "going away" in output, "the log is written, and at its most talkative level"
     for secret in [*ada.secrets, *ben.secrets, bad.token, "private", "Ada"]:
         assert secret not in output

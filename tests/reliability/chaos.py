@@ -45,7 +45,7 @@ def run(plan: Plan) -> Report:
     with TemporaryDirectory() as folder, running(randomchat_server(Path(folder))) as server:
         report = asyncio.run(Ordeal(server, plan).run())
         if not report.passed:
-            print(server.log.read_text(errors="replace")[-5000:], file=sys.stderr)
+            print(server.last_words(), file=sys.stderr)
         return report
 
 

@@ -1,25 +1,24 @@
-"""A server in a process of its own, which can be killed, started again, and weighed. Nothing of it is left behind."""
+"""The embedded server in a process of its own, which can be killed, started again, and weighed. Nothing of it is left behind."""
 
 from __future__ import annotations
 
-import atexit
-import ctypes
 import http.client
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
+from cluster.child import Child
+from tests.deployment import Deployment
+
 ROOT = Path(__file__).resolve().parents[2]
-START_S, STOP_S = 30.0, 10.0
-PR_SET_PDEATHSIG = 1
+START_S = 30.0
+ADeployment = TypeVar("ADeployment", bound=Deployment)
 
 
 def free_port() -> int:
@@ -28,93 +27,33 @@ def free_port() -> int:
         return port
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel (Linux) to kill the server where its parent is itself killed, and so can't."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+class ServerProcess(Child):
+    """A `Deployment` of one process: runs `command`, and knows when it answers on `port`."""
 
-
-class ServerProcess:
-    """Starts `command`, and knows when it answers on `port`. Its output goes to the file `log`."""
-
-    def __init__(self, command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None) -> None:
-        self.port, self.log = port, log
-        self._command = list(command)
-        self._environment = {**os.environ, **(environment or {})}
-        self._child: subprocess.Popen[bytes] | None = None
+    def __init__(self, command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__("the server", folder, lambda: command, {"PYTHONPATH": str(ROOT), **(environment or {})})
+        self.port = port
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        assert self._child is not None, "the server was not started"
-        return self._child.pid
-
-    def start(self) -> None:
-        """Start it, without waiting until it answers. It does not outlive the thread that calls this."""
-        assert self._child is None, "the server runs"
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - it takes no lock
-            )
-        atexit.register(self.kill)
-
     def wait_until_ready(self, most_s: float = START_S) -> float:
-        """Wait until `GET /` is answered; the answer is for how many seconds that took."""
         began = time.monotonic()
-        while not self._answers():
-            if self._child is None or self._child.poll() is not None or time.monotonic() - began > most_s:
-                raise RuntimeError(
-                    f"the server does not answer; the end of its log:\n{self.log.read_text(errors='replace')[-3000:]}"
-                )
+        while not answers(self.port):
+            if not self.is_running or time.monotonic() - began > most_s:
+                raise RuntimeError(f"the server does not answer; the end of its log:\n{self.last_words()}")
             time.sleep(0.02)
         return time.monotonic() - began
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/")
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            return False
-        else:
-            return True
-        finally:
-            connection.close()
-
-    def kill(self) -> None:
-        """SIGKILL, to the whole process group: what a power cut leaves of a process."""
-        child, self._child = self._child, None
-        if child is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            atexit.unregister(self.kill)
-
-    def stop(self) -> int | None:
-        """SIGTERM, and SIGKILL if that is not obeyed; the answer is the exit code, None where it did not run."""
-        child = self._child
-        if child is None:
-            return None
-        child.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_S)
-        self.kill()
-        return child.returncode
 
     def restart(self) -> None:
         """Stop it, start it again, and wait until it answers."""
         self.stop()
         self.start()
         self.wait_until_ready()
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads since its start."""
@@ -125,17 +64,31 @@ class ServerProcess:
         return psutil.Process(self.pid).memory_info().rss
 
 
+def answers(port: int) -> bool:
+    """Whether `GET /` is answered there, and not by a proxy in the server's place."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException):
+        return False
+    else:
+        return response.status < 500
+    finally:
+        connection.close()
+
+
 def randomchat_server(folder: Path, port: int | None = None, environment: Mapping[str, str] | None = None) -> ServerProcess:
     """`randomchat up` without its rate limits; `folder` takes its data and its log."""
     port = free_port() if port is None else port
     program = Path(sys.executable).with_name("randomchat")
     command = [str(program), "up", "--port", str(port), "--data-dir", str(folder / "data")]
-    unlimited = {"RANDOMCHAT_LIMITS__ENABLED": "false", **(environment or {})}
-    return ServerProcess(command, port, folder / "server.log", unlimited)
+    return ServerProcess(command, port, folder, {"RANDOMCHAT_LIMITS__ENABLED": "false", **(environment or {})})
 
 
 @contextmanager
-def running(server: ServerProcess) -> Iterator[ServerProcess]:
+def running(server: ADeployment) -> Iterator[ADeployment]:
     """The server, started and ready; stopped at the end, come what may."""
     try:
         server.start()
