@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test check format engines bench chaos openapi lock clean
+.PHONY: help install run client proto test check format engines distributed bench chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ DATA_DIR ?= data
 MINUTES ?= 5
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/run client .venv/tools proto ## Set everything up: the product, the tools of its tests, a browser for them
 
@@ -41,6 +41,9 @@ format: .venv/dev ## Format the code
 
 engines: .venv/dev ## Run Kafka, Cassandra, Redis and S3 for a trial until Ctrl-C (ENGINES="--three --wipe --data DIR")
 	@exec $(BIN)/python -m cluster engines --with-parent $(ENGINES)
+
+distributed: .venv/dev client proto ## Run all services on all engines behind nginx, for a trial, on http://localhost:8080 (PORT=, ENGINES=)
+	@exec $(BIN)/python -m cluster distributed --with-parent --port $(PORT) $(ENGINES)
 
 bench: .venv/dev ## Measure cost, latency, memory and matching
 	@$(BIN)/python -m benchmarks

@@ -17,7 +17,6 @@ from typing import Any
 import yaml
 
 from cluster.child import Child
-from cluster.engines.engine import silent
 from cluster.nginx import nginx
 from cluster.ports import PortClaims
 
@@ -25,6 +24,14 @@ SERVICES = ("web", "user", "match", "chat", "uploader")
 OFFERS_GRPC = ("user", "chat")
 READY_S = 60.0
 MIGRATE_S = 120.0
+
+
+class NotReady(Exception):
+    """A process did not come up; the text says which, and why as far as it is known."""
+
+
+def silent(_who: str, _what: str) -> None:
+    """Says nothing."""
 
 
 class ServiceProcess(Child):
@@ -72,7 +79,7 @@ class Services:
         copies: int | Mapping[str, int] = 2,
         port: int | None = None,
         settings: Mapping[str, Any] | None = None,
-        say: Callable[[str], None] = silent,
+        say: Callable[[str, str], None] = silent,
     ) -> None:
         self.folder = folder
         self._say = say
@@ -86,7 +93,7 @@ class Services:
         self._tree = {**self._shared(), **engines, **(settings or {})}
         self.processes = {name: [self._process(name, number) for number in range(1, self._copies[name] + 1)] for name in SERVICES}
         self.proxy = nginx(
-            folder / "nginx", self._port, {name: [each.port for each in group] for name, group in self.processes.items()}, say
+            folder / "nginx", self._port, {name: [each.port for each in group] for name, group in self.processes.items()}
         )
 
     @property
@@ -95,11 +102,13 @@ class Services:
         return [process for group in self.processes.values() for process in group]
 
     def migrate(self) -> None:
-        """Make tables and bucket. Raises `RuntimeError` with what the command said."""
+        """Make tables and bucket. Raises `NotReady`, with what the command said."""
+        began = time.monotonic()
         command = [sys.executable, "-m", "randomchat", "migrate", "--config", str(self.all[0].config)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=MIGRATE_S, check=False)
         if done.returncode:
-            raise RuntimeError(f"`randomchat migrate` failed: {done.stderr or done.stdout}")
+            raise NotReady(f"`randomchat migrate` failed: {done.stderr or done.stdout}")
+        self._say("Tables and bucket", f"are made after {time.monotonic() - began:.1f} s")
 
     def start(self) -> None:
         """Start all at once, without waiting until they answer."""
@@ -110,8 +119,9 @@ class Services:
         """Wait until every process is ready; the answer is for how many seconds that took."""
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.all)) as pool:
-            list(pool.map(lambda process: wait_until_ready(process, most_s), self.all))
-        self._say(f"ready: {', '.join(f'{count} x {name}' for name, count in self._copies.items())}")
+            list(pool.map(lambda process: self._wait_for(process, most_s), self.all))
+        if not self.proxy.is_running:
+            raise NotReady(f"nginx does not run; is port {self._port} free? Its last words:\n{self.proxy.last_words()}")
         return time.monotonic() - began
 
     def stop(self) -> None:
@@ -129,6 +139,10 @@ class Services:
         """Stop, and let go of the ports."""
         self.stop()
         self._claims.release()
+
+    def _wait_for(self, process: ServiceProcess, most_s: float) -> None:
+        took_s = wait_until_ready(process, most_s)
+        self._say(process.name, f"is ready after {took_s:.1f} s")
 
     def _process(self, name: str, number: int) -> ServiceProcess:
         folder = self.folder / f"{name}-{number}"
@@ -155,12 +169,12 @@ class Services:
 
 
 def wait_until_ready(process: ServiceProcess, most_s: float = READY_S) -> float:
-    """Wait until a process is ready; for how many seconds. Raises `RuntimeError`, with what it lacks and its last words."""
+    """Wait until a process is ready; for how many seconds. Raises `NotReady`, with what it lacks and its last words."""
     began = time.monotonic()
     while not process.is_ready:
         if not process.is_running or time.monotonic() - began > most_s:
             lacking = {name: state for name, state in process.readiness().items() if state != "ok"}
-            raise RuntimeError(f"{process.name} is not ready: {lacking}. Its last words:\n{process.last_words()}")
+            raise NotReady(f"{process.name} is not ready: {lacking}. Its last words:\n{process.last_words()}")
         time.sleep(0.05)
     return time.monotonic() - began
 

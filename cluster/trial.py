@@ -1,17 +1,20 @@
-"""The engines in a terminal: progress on standard error, the settings that reach them on standard output."""
+"""The engines, or all of distributed mode, in a terminal: progress on standard error, what reaches them on standard output."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from cluster.child import Child
 from cluster.engines.all import Engines
+from cluster.nginx import find_nginx
 from cluster.parts import MissingPart
+from cluster.services import Services, running
 
 
 def fetch() -> int:
@@ -37,6 +40,24 @@ def run_engines(folder: Path, *, three: bool, wipe: bool) -> None:
             say("All", "stop ...")
             engines.close()
             say("All", "have stopped")
+
+
+def run_distributed(folder: Path, port: int, *, three: bool, wipe: bool) -> None:
+    """Run the engines, two processes of each service and nginx on `port` until `KeyboardInterrupt`."""
+    say = teller()
+    with Engines(folder, say, three=three) as engines:
+        if wipe:
+            engines.wipe()
+        find_nginx(partial(say, "nginx"))
+        engines.start()
+        with running(Services(folder / "services", engines.settings_tree(), port=port, say=say)) as services:
+            print(services.address, flush=True)
+            print(f"Open {services.address} in two browsers. Ctrl-C ends all of it; the data stays.", file=sys.stderr, flush=True)
+            try:
+                _watch([*services.all, services.proxy, *(node for engine in engines.all for node in engine.nodes)])
+            finally:
+                say("All", "stop ...")
+    say("All", "have stopped")
 
 
 def teller() -> Callable[[str, str], None]:

@@ -52,7 +52,9 @@ class Town:
         await asyncio.gather(ada.find_partner(), ben.find_partner())
         assert ada.channel_id == ben.channel_id
         assert ada.token != ben.token
-        of_ada, of_ben = await ada.open_chat(after="0", by_subprotocol=True), await ben.open_chat()
+        of_ada = await ada.open_chat(after="0", by_subprotocol=True)
+        await of_ada.next_frame(ACTION, "waiting", user_id=ada.id)  # on two nodes Ben could be the first otherwise
+        of_ben = await ben.open_chat()
         await of_ben.next_frame(ACTION, "joined", user_id=ben.id)
         await of_ada.next_frame(ACTION, "joined", user_id=ben.id)
         return ada, ben, of_ada, of_ben
