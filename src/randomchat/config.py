@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "RANDOMCHAT_"
 Port = Annotated[int, Field(ge=0, le=65535)]
+_ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?/?", re.ASCII | re.IGNORECASE)
 
 
 class SettingsError(Exception):
@@ -132,6 +133,7 @@ class UploaderSettings(Section):
     max_bytes: PositiveInt = Field(64 << 20, description="Largest file.")
     link_minutes: PositiveFloat = Field(5, description="How long a link for an upload or a download is good.")
     per_minute: PositiveInt = Field(30, description="Uploads a minute and user.")
+    least_bytes_per_second: PositiveInt = Field(4096, description="An upload that is slower for half a minute is given up.")
     keep_free_bytes: int = Field(256 << 20, ge=0, description="Room on the disk that files leave to everything else.")
 
 
@@ -196,12 +198,30 @@ class S3Settings(Section):
     endpoint: str = Field("", description="The store's address as this process reaches it; empty: Amazon's own.")
     public_url: str = Field("", description="The store's address as browsers reach it; empty: `endpoint`.")
     region: str = Field("us-east-1", description="Of the bucket.")
-    bucket: str = Field("randomchat", min_length=3, description="`randomchat migrate` makes it and sets it up.")
+    bucket: str = Field(
+        "randomchat", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="`randomchat migrate` makes it and sets it up."
+    )
     access_key: str = Field("", description="Empty: what the environment or the machine's role offers.")
     secret_key: SecretStr = Field(SecretStr(""), description="Of `access_key`.")
     path_style: bool = Field(True, description="The bucket's name in the path, not in the host name.")
     ca_file: Path | None = Field(None, description="Certificates (PEM) of who may sign the store's; the system's if unset.")
     timeout_s: PositiveFloat = Field(5.0, description="How long the store may be silent.")
+
+    @field_validator("endpoint", "public_url")
+    @classmethod
+    def _address_is_an_origin(cls, value: str) -> str:
+        return _checked_origin(value)
+
+    @property
+    def public_origin(self) -> str:
+        """The origin of the links by which browsers reach the bucket."""
+        scheme, _, host = (self.public_url or self.address).partition("://")
+        return f"{scheme}://{host}" if self.path_style else f"{scheme}://{self.bucket}.{host}"
+
+    @property
+    def address(self) -> str:
+        """Where this process reaches the store."""
+        return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
 
 
 class GrpcSettings(Section):
@@ -272,10 +292,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url_is_an_origin(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query):
-            raise ValueError("must look like https://chat.example, without a path")
-        return value.rstrip("/")
+        return _checked_origin(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -283,6 +300,13 @@ class Settings(BaseSettings):
         for entry in value:
             network_of(entry)
         return value
+
+
+def _checked_origin(value: str) -> str:
+    """An empty text, or scheme, host and port of a web address. Raises `ValueError`."""
+    if value and not _ORIGIN.fullmatch(value):
+        raise ValueError("must look like https://chat.example, without a path")
+    return value.rstrip("/").lower()
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:

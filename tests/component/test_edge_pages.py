@@ -88,7 +88,7 @@ async def test_a_script_is_sent_compressed_as_the_browser_takes_it(port: int, ac
 
 async def test_a_server_whose_client_is_not_built_says_so_at_its_start(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="not built"):
-        create_app(tmp_path)
+        create_app(dist=tmp_path)
 
 
 async def test_a_page_that_has_not_changed_is_not_sent_again(port: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from randomchat.config import UploaderSettings
 from tests.component.edge_server import Answer
-from tests.component.uploader_site import ANNA, PNG, UploaderSite, json_of, uploader_site
+from tests.component.uploader_site import ANNA, PNG, UploaderSite, json_of, site_on, site_on_folder
 
 MAX_BYTES = 1 << 20
 KIND = "Content-Type: multipart/form-data; boundary=XX"
@@ -17,7 +17,14 @@ KIND = "Content-Type: multipart/form-data; boundary=XX"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UploaderSite]:
-    async with uploader_site(tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
+    async with site_on_folder(tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
+        yield site
+
+
+@pytest.fixture(params=["folder", "bucket"])
+async def each_site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UploaderSite]:
+    """For what the store has a part in: one on each."""
+    async with site_on(request.param, request, tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
         yield site
 
 
@@ -30,15 +37,15 @@ async def post(site: UploaderSite, *parts: bytes, kind: str = KIND) -> Answer:
     return await site.ask("POST", "/api/uploader/upload/files", kind, body=b"".join(parts) + b"--XX--\r\n", token=ANNA)
 
 
-async def test_each_file_is_taken_and_answered_with_a_link(site: UploaderSite) -> None:
+async def test_each_file_is_taken_and_answered_with_a_link(each_site: UploaderSite) -> None:
     files = {"a.png": PNG, "ä b.TXT": b"<text>", "LICENSE": b"", "big.zip": bytes(MAX_BYTES)}
-    answer = await post(site, *(part(name, body) for name, body in files.items()))
+    answer = await post(each_site, *(part(name, body) for name, body in files.items()))
     assert answer.status == 201
     uploaded = json_of(answer)["uploaded_files"]
     assert [file["name"] for file in uploaded] == list(files)
     for file, body in zip(uploaded, files.values(), strict=True):
         assert file.keys() == {"name", "url"}
-        assert (await site.ask("GET", file["url"])).body == body
+        assert (await each_site.ask("GET", file["url"])).body == body
 
 
 async def test_the_links_are_over_after_five_minutes(site: UploaderSite) -> None:
@@ -65,10 +72,10 @@ async def test_a_link_of_a_form_saves_the_file_under_its_name(site: UploaderSite
         ("a.png", "image/png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
     ],
 )
-async def test_a_type_that_is_not_taken_is_415(site: UploaderSite, name: str, mime: str, body: bytes) -> None:
-    answer = await post(site, part(name, body, mime))
+async def test_a_type_that_is_not_taken_is_415(each_site: UploaderSite, name: str, mime: str, body: bytes) -> None:
+    answer = await post(each_site, part(name, body, mime))
     assert (answer.status, answer.error) == (415, "type_not_allowed")
-    assert site.files() == []
+    assert await each_site.traces() == []
 
 
 @pytest.mark.parametrize("mime", ["image/png", "application/octet-stream", ""])
@@ -76,17 +83,17 @@ async def test_a_type_that_fits_or_says_nothing_is_taken(site: UploaderSite, mim
     assert (await post(site, part("a.png", PNG, mime))).status == 201
 
 
-async def test_a_file_over_the_limit_is_413_and_leaves_nothing(site: UploaderSite) -> None:
-    answer = await post(site, part("a.zip", bytes(MAX_BYTES + 1)))
+async def test_a_file_over_the_limit_is_413_and_leaves_nothing(each_site: UploaderSite) -> None:
+    answer = await post(each_site, part("a.zip", bytes(MAX_BYTES + 1)))
     assert (answer.status, answer.error) == (413, "too_large")
-    assert site.files() == []
+    assert await each_site.traces() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"--XX\r\n", part("a.png", PNG)[:-10], b"nonsense"])
-async def test_a_broken_form_is_400_and_leaves_nothing(site: UploaderSite, body: bytes) -> None:
-    answer = await site.ask("POST", "/api/uploader/upload/files", KIND, body=body, token=ANNA)
+async def test_a_broken_form_is_400_and_leaves_nothing(each_site: UploaderSite, body: bytes) -> None:
+    answer = await each_site.ask("POST", "/api/uploader/upload/files", KIND, body=body, token=ANNA)
     assert (answer.status, answer.error) == (400, "bad_request")
-    assert site.files() == []
+    assert await each_site.traces() == []
 
 
 async def test_a_form_without_files_and_a_body_that_is_no_form_are_400(site: UploaderSite) -> None:
@@ -106,4 +113,4 @@ async def test_each_file_counts_as_an_upload(site: UploaderSite) -> None:
 async def test_a_name_is_never_a_path(site: UploaderSite, name: str) -> None:
     answer = await post(site, part(name, PNG))
     assert answer.status == 201
-    assert {file.parent.parent.name for file in site.files()} == {"staged"}
+    assert {trace.partition("/")[0] for trace in await site.traces()} == {"staged"}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from randomchat.config import LimitSettings, UploaderSettings
 from tests.component.edge_server import connected, request
-from tests.component.uploader_site import ANNA, BEN, EVE, PNG, UploaderSite, uploader_site
+from tests.component.uploader_site import ANNA, BEN, EVE, PNG, UploaderSite, site_on, site_on_folder
 
 MAX_BYTES = 1 << 20
 PRESIGN = "/api/uploader/upload/presigned"
@@ -20,7 +20,14 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UploaderSite]:
-    async with uploader_site(tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
+    async with site_on_folder(tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
+        yield site
+
+
+@pytest.fixture(params=["folder", "bucket"])
+async def each_site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UploaderSite]:
+    """For what the store has a part in: one on each."""
+    async with site_on(request.param, request, tmp_path, uploader=UploaderSettings(max_bytes=MAX_BYTES)) as site:
         yield site
 
 
@@ -119,7 +126,7 @@ async def test_the_thirty_first_link_in_a_minute_is_429_and_refused_ones_do_not_
 
 
 async def test_links_are_not_counted_where_limits_are_off(tmp_path: Path) -> None:
-    async with uploader_site(tmp_path, limits=LimitSettings(enabled=False)) as site:
+    async with site_on_folder(tmp_path, limits=LimitSettings(enabled=False)) as site:
         for _ in range(40):
             await site.presign()
 
@@ -127,21 +134,21 @@ async def test_links_are_not_counted_where_limits_are_off(tmp_path: Path) -> Non
 # The bytes
 
 
-async def test_what_was_put_can_be_read(site: UploaderSite) -> None:
-    assert await site.download(await site.upload()) == PNG
+async def test_what_was_put_can_be_read(each_site: UploaderSite) -> None:
+    assert await each_site.download(await each_site.upload()) == PNG
 
 
-async def test_a_key_without_its_bytes_is_not_there(site: UploaderSite) -> None:
-    key, _ = await site.presign()
-    assert not await site.is_stored(key)
+async def test_a_key_without_its_bytes_is_not_there(each_site: UploaderSite) -> None:
+    key, _ = await each_site.presign()
+    assert not await each_site.is_stored(key)
 
 
 @pytest.mark.parametrize("content_type", [None, "image/png", "application/x-www-form-urlencoded", "text/html", "?"])
-async def test_without_a_signed_type_the_header_does_not_matter(site: UploaderSite, content_type: str | None) -> None:
-    key, url = await site.presign()
+async def test_without_a_signed_type_the_header_does_not_matter(each_site: UploaderSite, content_type: str | None) -> None:
+    key, url = await each_site.presign()
     headers = [] if content_type is None else [f"Content-Type: {content_type}"]
-    assert (await site.ask("PUT", url, *headers, body=PNG)).status == 200
-    served = await site.ask("GET", await site.link(key))
+    assert (await each_site.ask("PUT", url, *headers, body=PNG)).status == 200
+    served = await each_site.ask("GET", await each_site.link(key))
     assert served.headers["content-type"] == "image/png"
 
 
@@ -165,7 +172,7 @@ async def test_another_size_than_signed_is_400(site: UploaderSite, body: bytes) 
     answer = await site.ask("PUT", url, "Content-Type: image/png", body=body)
     assert (answer.status, answer.error) == (400, "bad_request")
     assert not await site.is_stored(key)
-    assert site.files() == []
+    assert await site.traces() == []
 
 
 @pytest.mark.parametrize("body", [PNG[:-1], PNG + b"x", PNG * 2])
@@ -178,58 +185,58 @@ async def test_another_size_than_signed_is_400_also_in_chunks(site: UploaderSite
     assert await site.download(key) == PNG
 
 
-async def test_more_than_the_limit_is_413_before_it_comes(site: UploaderSite) -> None:
-    _, url = await site.presign()
-    answer = await site.ask("PUT", url, f"Content-Length: {MAX_BYTES + 1}")
+async def test_more_than_the_limit_is_413_before_it_comes(each_site: UploaderSite) -> None:
+    _, url = await each_site.presign()
+    answer = await each_site.ask("PUT", url, f"Content-Length: {MAX_BYTES + 1}")
     assert (answer.status, answer.error) == (413, "too_large")
 
 
-async def test_more_than_the_limit_is_413_also_in_chunks(site: UploaderSite) -> None:
-    key, url = await site.presign()
-    answer = await site.ask("PUT", url, "Transfer-Encoding: chunked", body=chunked(bytes(MAX_BYTES + 1)))
+async def test_more_than_the_limit_is_413_also_in_chunks(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
+    answer = await each_site.ask("PUT", url, "Transfer-Encoding: chunked", body=chunked(bytes(MAX_BYTES + 1)))
     assert (answer.status, answer.error) == (413, "too_large")
-    assert not await site.is_stored(key)
-    assert site.files() == []
+    assert not await each_site.is_stored(key)
+    assert await each_site.traces() == []
 
 
-async def test_as_much_as_the_limit_is_taken(site: UploaderSite) -> None:
-    assert await site.download(await site.upload(bytes(MAX_BYTES))) == bytes(MAX_BYTES)
+async def test_as_much_as_the_limit_is_taken(each_site: UploaderSite) -> None:
+    assert await each_site.download(await each_site.upload(bytes(MAX_BYTES))) == bytes(MAX_BYTES)
 
 
 @pytest.mark.parametrize("ext", ["png", "jpg", "gif", "webp", "mp4"])
 @pytest.mark.parametrize("body", [SVG, b"<!doctype html><script>alert(1)</script>", b"\xef\xbb\xbf \n" + SVG])
-async def test_markup_under_another_name_is_415(site: UploaderSite, ext: str, body: bytes) -> None:
-    key, url = await site.presign(f"ext={ext}")
-    answer = await site.ask("PUT", url, body=body)
+async def test_markup_under_another_name_is_415(each_site: UploaderSite, ext: str, body: bytes) -> None:
+    key, url = await each_site.presign(f"ext={ext}")
+    answer = await each_site.ask("PUT", url, body=body)
     assert (answer.status, answer.error) == (415, "type_not_allowed")
-    assert not await site.is_stored(key)
+    assert not await each_site.is_stored(key)
 
 
-async def test_another_put_takes_the_place_of_the_first_until_the_file_is_sent(site: UploaderSite) -> None:
-    key, url = await site.presign()
+async def test_another_put_takes_the_place_of_the_first_until_the_file_is_sent(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
     for body in (PNG, PNG + b"better"):
-        assert (await site.ask("PUT", url, body=body)).status == 200
-    await site.send(key)
+        assert (await each_site.ask("PUT", url, body=body)).status == 200
+    await each_site.send(key)
     for body in (PNG, PNG + b"changed", b""):
-        await site.ask("PUT", url, body=body)
-        assert await site.download(key) == PNG + b"better"
+        await each_site.ask("PUT", url, body=body)
+        assert await each_site.download(key) == PNG + b"better"
 
 
 # The end of a link, and what it does not open
 
 
-async def test_a_link_is_over_after_five_minutes(site: UploaderSite) -> None:
-    key, url = await site.presign()
-    site.clock.advance(299)
-    assert (await site.ask("PUT", url, body=PNG)).status == 200
-    download = await site.link(key)
-    site.clock.advance(1)
-    answer = await site.ask("PUT", url, body=PNG + b"late")
+async def test_a_link_is_over_after_five_minutes(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
+    each_site.clock.advance(299)
+    assert (await each_site.ask("PUT", url, body=PNG)).status == 200
+    download = await each_site.link(key)
+    each_site.clock.advance(1)
+    answer = await each_site.ask("PUT", url, body=PNG + b"late")
     assert (answer.status, answer.error) == (403, "forbidden")
-    site.clock.advance(298)
-    assert (await site.ask("GET", download)).body == PNG
-    site.clock.advance(1)
-    assert (await site.ask("GET", download)).status == 403
+    each_site.clock.advance(298)
+    assert (await each_site.ask("GET", download)).body == PNG
+    each_site.clock.advance(1)
+    assert (await each_site.ask("GET", download)).status == 403
 
 
 async def test_a_link_is_for_its_own_key_verb_size_and_type(site: UploaderSite) -> None:
@@ -261,15 +268,15 @@ async def test_no_path_leads_out_of_the_store(site: UploaderSite, path: str) -> 
         answer = await site.ask(method, f"/api/uploader/objects/{path}?{query}", body=b"x" if method == "PUT" else b"")
         assert answer.status in {403, 404, 405}, answer
         assert answer.error
-    assert site.files() == []
+    assert await site.traces() == []
 
 
-async def test_pages_of_other_sites_can_put_nothing(site: UploaderSite) -> None:
-    key, url = await site.presign()
+async def test_pages_of_other_sites_can_put_nothing(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
     for header in ("Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"):
-        assert (await site.ask("PUT", url, header, body=PNG)).status == 403
-    assert not await site.is_stored(key)
-    assert (await site.ask("PUT", url, "Origin: http://localhost", body=PNG)).status == 200
+        assert (await each_site.ask("PUT", url, header, body=PNG)).status == 403
+    assert not await each_site.is_stored(key)
+    assert (await each_site.ask("PUT", url, "Origin: http://localhost", body=PNG)).status == 200
 
 
 # Broken connections
@@ -279,21 +286,21 @@ async def test_a_client_that_goes_away_in_the_middle_leaves_nothing(site: Upload
     key, url = await site.presign()
     async with connected(site.port) as client:
         client.send(request(f"PUT {url} HTTP/1.1", f"Content-Length: {MAX_BYTES}", body=bytes(MAX_BYTES // 2)))
-        await wait_for(lambda: site.files() != [])
+        await wait_for(site, something=True)
         assert not await site.is_stored(key)
-    await wait_for(lambda: site.files() == [])
+    await wait_for(site, something=False)
     assert not await site.is_stored(key)
     assert (await site.ask("PUT", url, body=PNG)).status == 200
 
 
-async def test_a_body_that_is_shorter_than_it_says_is_not_taken(site: UploaderSite) -> None:
-    key, url = await site.presign()
-    async with connected(site.port) as client:
+async def test_a_body_that_is_shorter_than_it_says_is_not_taken(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
+    async with connected(each_site.port) as client:
         client.send(request(f"PUT {url} HTTP/1.1", f"Content-Length: {len(PNG) + 1}", body=PNG))
         client.writer.write_eof()
         await client.read_end()
-    await wait_for(lambda: site.files() == [])
-    assert not await site.is_stored(key)
+    await wait_for(each_site, something=False)
+    assert not await each_site.is_stored(key)
 
 
 async def test_what_follows_a_body_is_not_part_of_it(site: UploaderSite) -> None:
@@ -304,12 +311,12 @@ async def test_what_follows_a_body_is_not_part_of_it(site: UploaderSite) -> None
     assert await site.download(key) == PNG
 
 
-async def test_uploads_of_one_key_at_once_leave_one_of_them_whole(site: UploaderSite) -> None:
-    key, url = await site.presign()
+async def test_uploads_of_one_key_at_once_leave_one_of_them_whole(each_site: UploaderSite) -> None:
+    key, url = await each_site.presign()
     bodies = [bytes([number]) * 300_000 for number in range(1, 6)]
-    answers = await asyncio.gather(*(site.ask("PUT", url, body=body) for body in bodies))
+    answers = await asyncio.gather(*(each_site.ask("PUT", url, body=body) for body in bodies))
     assert {answer.status for answer in answers} == {200}
-    assert await site.download(key) in bodies
+    assert await each_site.download(key) in bodies
 
 
 async def test_a_stranger_gets_a_key_of_the_own_channel_and_no_file_without_a_link(site: UploaderSite) -> None:
@@ -324,9 +331,10 @@ def chunked(body: bytes, size: int = 70_000) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-async def wait_for(condition: Callable[[], bool]) -> None:
+async def wait_for(site: UploaderSite, *, something: bool) -> None:
+    """Wait until there is something in the store, or nothing."""
     for _ in range(500):
-        if condition():
+        if bool(await site.traces()) == something:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not come to that")

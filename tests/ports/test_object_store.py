@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from cluster.engines.seaweedfs import SeaweedEngine
 from randomchat.errors import InvalidInput, NotFound, RandomchatError, TooLarge
 from randomchat.ids import ChannelId
 from randomchat.infra.object_store import HEAD_BYTES, STAGED_TTL_MS, ObjectKey, ObjectStore, StoredObject
 from randomchat.infra.object_store_local import LocalObjectStore
+from randomchat.infra.object_store_s3 import S3ObjectStore
+from tests.buckets import fresh_s3
 from tests.fakes import FakeClock
 
 MAX_BYTES = 1 << 20
 DAY_S = 86_400
-Opened = AbstractAsyncContextManager[ObjectStore]
 
 
-@asynccontextmanager
-async def local(folder: Path, clock: FakeClock) -> AsyncIterator[ObjectStore]:
-    store = LocalObjectStore(folder / "files", clock, keep_free_bytes=0)
+@pytest.fixture
+async def local(tmp_path: Path, clock: FakeClock) -> AsyncIterator[ObjectStore]:
+    """The one that is asked to remove what is old; buckets have rules for that, see `test_s3_bucket.py`."""
+    store = LocalObjectStore(tmp_path / "files", clock, keep_free_bytes=0)
     yield store
     await store.close()
 
 
-ADAPTERS: dict[str, Callable[[Path, FakeClock], Opened]] = {"local": local}
-
-
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+async def in_bucket(s3_engine: SeaweedEngine) -> AsyncIterator[ObjectStore]:
+    async with fresh_s3(s3_engine.settings) as s3:
+        yield S3ObjectStore(s3)
 
 
-@pytest.fixture(params=ADAPTERS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[ObjectStore]:
-    async with ADAPTERS[request.param](tmp_path, clock) as opened:
-        yield opened
+@pytest.fixture(params=["local", "in_bucket"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -269,56 +268,62 @@ async def test_a_reader_gets_one_version_whatever_happens_meanwhile(store: Objec
 # Retention
 
 
-async def test_old_promoted_objects_are_removed_and_younger_ones_stay(store: ObjectStore, clock: FakeClock) -> None:
+async def test_old_promoted_objects_are_removed_and_younger_ones_stay(local: ObjectStore, clock: FakeClock) -> None:
     old = new_key(clock)
-    await put(store, old, b"old")
-    await store.promote(old, accept)
+    await put(local, old, b"old")
+    await local.promote(old, accept)
     clock.advance(8 * DAY_S)
     young = new_key(clock)
-    await put(store, young, b"young")
-    await store.promote(young, accept)
+    await put(local, young, b"young")
+    await local.promote(young, accept)
     before_ms = clock.wall_ms() - 7 * DAY_S * 1000
-    assert await store.delete_expired(before_ms, 100) == 1
-    assert await store.delete_expired(before_ms, 100) == 0
-    assert not await exists(store, old)
-    assert await read(store, young) == b"young"
+    assert await local.delete_expired(before_ms, 100) == 1
+    assert await local.delete_expired(before_ms, 100) == 0
+    assert not await exists(local, old)
+    assert await read(local, young) == b"young"
 
 
-async def test_the_age_of_an_object_is_counted_from_its_promotion(store: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
-    await put(store, key, b"picture")
+async def test_the_age_of_an_object_is_counted_from_its_promotion(local: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
+    await put(local, key, b"picture")
     clock.advance(0.9 * DAY_S)
-    await store.promote(key, accept)
+    await local.promote(key, accept)
     clock.advance(6.5 * DAY_S)
-    assert await store.delete_expired(clock.wall_ms() - 7 * DAY_S * 1000, 100) == 0
+    assert await local.delete_expired(clock.wall_ms() - 7 * DAY_S * 1000, 100) == 0
     clock.advance(0.6 * DAY_S)
-    assert await store.delete_expired(clock.wall_ms() - 7 * DAY_S * 1000, 100) == 1
+    assert await local.delete_expired(clock.wall_ms() - 7 * DAY_S * 1000, 100) == 1
 
 
-async def test_what_was_staged_and_never_sent_is_gone_after_a_day(store: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
-    await put(store, key, b"never sent")
+async def test_what_was_staged_and_never_sent_is_gone_after_a_day(local: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
+    await put(local, key, b"never sent")
     clock.advance(STAGED_TTL_MS / 1000)
-    assert await store.delete_expired(0, 100) == 0
+    assert await local.delete_expired(0, 100) == 0
     clock.advance(1)
-    assert await store.delete_expired(0, 100) == 1
-    assert not await exists(store, key)
+    assert await local.delete_expired(0, 100) == 1
+    assert not await exists(local, key)
 
 
-async def test_no_more_is_removed_at_once_than_was_asked_for(store: ObjectStore, clock: FakeClock) -> None:
+async def test_no_more_is_removed_at_once_than_was_asked_for(local: ObjectStore, clock: FakeClock) -> None:
     keys = [new_key(clock) for _ in range(5)]
     for key in keys:
-        await put(store, key, b"old")
+        await put(local, key, b"old")
     for key in keys[:3]:
-        await store.promote(key, accept)
+        await local.promote(key, accept)
     clock.advance(30 * DAY_S)
-    assert [await store.delete_expired(clock.wall_ms(), 2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [await local.delete_expired(clock.wall_ms(), 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-async def test_after_the_removal_a_key_can_be_used_again(store: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
-    await put(store, key, b"old")
+async def test_after_the_removal_a_key_can_be_used_again(local: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
+    await put(local, key, b"old")
     clock.advance(30 * DAY_S)
-    await store.delete_expired(clock.wall_ms(), 100)
-    await put(store, key, b"new")
-    assert await read(store, key) == b"new"
+    await local.delete_expired(clock.wall_ms(), 100)
+    await put(local, key, b"new")
+    assert await read(local, key) == b"new"
+
+
+async def test_a_bucket_leaves_what_is_old_to_its_rules(in_bucket: ObjectStore, clock: FakeClock, key: ObjectKey) -> None:
+    await put(in_bucket, key, b"old")
+    clock.advance(30 * DAY_S)
+    assert await in_bucket.delete_expired(clock.wall_ms(), 100) == 0
 
 
 # Keys

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from randomchat.errors import InvalidInput, TooLarge
 from randomchat.ids import ChannelId, parse_id
 
 HEAD_BYTES = 512
@@ -74,7 +75,10 @@ class StoredObject:
 
 
 class OpenObject(Protocol):
-    """An object that is being read: the same bytes until the end, whatever happens to the key meanwhile."""
+    """An object that is being read: the same bytes until the end, whatever happens to the key meanwhile.
+
+    Where a store can't have them any more, it says `Unavailable`, and never gives others.
+    """
 
     @property
     def info(self) -> StoredObject: ...
@@ -86,6 +90,20 @@ class OpenObject(Protocol):
 
 Examine = Callable[[StoredObject, bytes], None]
 """Judges an object by what is known of it and its first `HEAD_BYTES` bytes, and raises what refuses it."""
+
+
+async def counted(chunks: AsyncIterable[bytes], max_bytes: int, size: int | None) -> AsyncIterator[bytes]:
+    """The same chunks, held to what `ObjectStore.stage` says of their length."""
+    count = 0
+    async for chunk in chunks:
+        count += len(chunk)
+        if count > max_bytes:
+            raise TooLarge(f"A file may be at most {max_bytes} bytes long.")
+        if size is not None and count > size:
+            raise InvalidInput(f"The file has more than the {size} bytes that were announced.")
+        yield chunk
+    if size is not None and count < size:
+        raise InvalidInput(f"The file has only {count} of the {size} bytes that were announced.")
 
 
 class ObjectStore(Protocol):
@@ -121,6 +139,7 @@ class ObjectStore(Protocol):
     async def delete_expired(self, before_ms: int, limit: int) -> int:
         """Remove what was promoted before (Unix milliseconds), and staged before that or more than `STAGED_TTL_MS` ago.
 
-        At most `limit` objects in one call; how many were removed, 0 where nothing is left to do.
+        At most `limit` objects in one call; how many were removed, 0 where nothing is left to do. So it is where the store
+        itself sees to that, which may then take some days longer.
         """
         ...

@@ -13,10 +13,10 @@ from typing import TypeVar
 import structlog
 
 from randomchat.clock import Clock
-from randomchat.errors import InvalidInput, TooLarge, Unavailable
+from randomchat.errors import Unavailable
 from randomchat.infra.data_dir import DataDirError
 from randomchat.infra.object_files import Draft, ObjectFiles, OpenFile
-from randomchat.infra.object_store import STAGED_TTL_MS, Examine, ObjectKey, StoredObject
+from randomchat.infra.object_store import STAGED_TTL_MS, Examine, ObjectKey, StoredObject, counted
 
 PIECE_BYTES = 256 * 1024
 """What one upload or download has in memory, and what one step of a thread reads or writes."""
@@ -47,9 +47,9 @@ class LocalObjectStore:
     async def stage(self, key: ObjectKey, chunks: AsyncIterable[bytes], *, max_bytes: int, size: int | None = None) -> None:
         draft = self._files.new_draft()
         try:
-            await self._check_room(size or 0)
+            await self._run(partial(self._check_room, size or 0))
             await self._run(draft.open)
-            await self._fill(draft, chunks, max_bytes, size)
+            await self._fill(draft, counted(chunks, max_bytes, size))
             await self._run(partial(self._files.publish, draft, key, self._clock.wall_ms()))
         except BaseException:
             await asyncio.shield(self._run(draft.discard))
@@ -73,23 +73,23 @@ class LocalObjectStore:
         staged_before_ms = max(before_ms, self._clock.wall_ms() - STAGED_TTL_MS)
         return await self._run(partial(self._files.delete_expired, before_ms, staged_before_ms, limit))
 
-    async def _check_room(self, wanted_bytes: int) -> None:
-        if await self._run(self._files.free_bytes) < self._keep_free_bytes + wanted_bytes:
-            _log.warning("the disk has no room for files")
-            raise Unavailable("There is no room for files at the moment; try again later.")
-
-    async def _fill(self, draft: Draft, chunks: AsyncIterable[bytes], max_bytes: int, size: int | None) -> None:
-        pending, count = bytearray(), 0
+    async def _fill(self, draft: Draft, chunks: AsyncIterable[bytes]) -> None:
+        pending = bytearray()
         async for chunk in chunks:
-            count += len(chunk)
-            _check_length(count, max_bytes, size)
             pending += chunk
             if len(pending) >= PIECE_BYTES:
                 piece, pending = bytes(pending), bytearray()
-                await self._run(partial(draft.write, piece))
-        if size is not None and count < size:
-            raise InvalidInput(f"The file has only {count} of the {size} bytes that were announced.")
-        await self._run(partial(draft.write, bytes(pending)))
+                await self._run(partial(self._write, draft, piece))
+        await self._run(partial(self._write, draft, bytes(pending)))
+
+    def _write(self, draft: Draft, piece: bytes) -> None:
+        self._check_room(len(piece))
+        draft.write(piece)
+
+    def _check_room(self, wanted_bytes: int) -> None:
+        if self._files.free_bytes() < self._keep_free_bytes + wanted_bytes:
+            _log.warning("the disk has no room for files")
+            raise Unavailable("There is no room for files at the moment; try again later.")
 
     async def _run(self, step: Callable[[], T]) -> T:
         try:
@@ -115,10 +115,3 @@ class _Reader:
             piece = await self._run(partial(self._file.read, start, min(PIECE_BYTES, stop - start)))
             start += len(piece)
             yield piece
-
-
-def _check_length(count: int, max_bytes: int, size: int | None) -> None:
-    if count > max_bytes:
-        raise TooLarge(f"A file may be at most {max_bytes} bytes long.")
-    if size is not None and count > size:
-        raise InvalidInput(f"The file has more than the {size} bytes that were announced.")

@@ -15,10 +15,12 @@ from randomchat.interfaces.chat import TokenHolder
 from randomchat.uploader.admission import Admission
 from randomchat.uploader.download import ObjectResponse
 from randomchat.uploader.form import read_files
-from randomchat.uploader.links import PATH, SignedLinks, Terms, Verb
+from randomchat.uploader.links_signed import PATH, SignedLinks
+from randomchat.uploader.pace import Pace
 from randomchat.uploader.service import Incoming, UploaderService
 
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="A channel token."))]
+_WHERE = "Relative to the origin of the page, or at the public address of the object store."
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
     "type": "object",
@@ -41,13 +43,13 @@ class UploadLink(BaseModel):
     """Where to `PUT` the bytes, and the key by which a `file` frame names them."""
 
     object_key: str
-    url: str = Field(description="Relative to the origin of the page.")
+    url: str = Field(description=_WHERE)
 
 
 class DownloadLink(BaseModel):
     """Where the bytes can be read for some minutes."""
 
-    url: str = Field(description="Relative to the origin of the page.")
+    url: str = Field(description=_WHERE)
 
 
 class UploadedFile(DownloadLink):
@@ -62,13 +64,13 @@ class UploadedFiles(BaseModel):
     uploaded_files: list[UploadedFile]
 
 
-def create_rest(service: UploaderService, links: SignedLinks, objects: ObjectStore, admission: Admission) -> FastAPI:
-    """The routes below `/api/uploader`."""
+def create_rest(service: UploaderService, links: SignedLinks, objects: ObjectStore, admission: Admission, pace: Pace) -> FastAPI:
+    """The routes below `/api/uploader`. `pace`: how slowly bytes may come."""
     api = create_api("uploader", "Files: links to upload and to download them.")
     api.state.admission = admission
     _add_presigned(api, service)
-    _add_form(api, service)
-    _add_links(api, service, links, objects)
+    _add_form(api, service, pace)
+    _add_links(api, service, links, objects, pace)
     return api
 
 
@@ -89,19 +91,20 @@ def _add_presigned(api: FastAPI, service: UploaderService) -> None:
         holder: Admitted,
         okb64: Annotated[str, Query(description="The object key in base64, of either alphabet, padded or not.")],
         name: Annotated[str, Query(description="The name under which a browser saves the file.")] = "",
+        save: Annotated[bool, Query(description="Whether a browser saves it, even if it could show it.")] = False,  # noqa: FBT002
     ) -> DownloadLink:
         """Get a link to a file of the conversation."""
-        return DownloadLink(url=await service.presign_download(holder, okb64, name or None))
+        return DownloadLink(url=await service.presign_download(holder, okb64, name or None, saved=save))
 
 
-def _add_form(api: FastAPI, service: UploaderService) -> None:
+def _add_form(api: FastAPI, service: UploaderService, pace: Pace) -> None:
     body = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
 
     @api.post("/api/uploader/upload/files", status_code=201, deprecated=True, openapi_extra=body)
     async def upload_files(holder: Admitted, request: Request) -> UploadedFiles:
         """Upload files as a form. Use presigned links instead: they show progress and name the object key."""
         uploaded = []
-        async for file in read_files(request.headers.get("content-type", ""), request.stream()):
+        async for file in read_files(request.headers.get("content-type", ""), pace.keep(request.stream())):
             url = await service.upload(holder, file.name, Incoming(file.chunks, file.mime, None))
             uploaded.append(UploadedFile(name=file.name, url=url))
         if not uploaded:
@@ -109,7 +112,7 @@ def _add_form(api: FastAPI, service: UploaderService) -> None:
         return UploadedFiles(uploaded_files=uploaded)
 
 
-def _add_links(api: FastAPI, service: UploaderService, links: SignedLinks, objects: ObjectStore) -> None:
+def _add_links(api: FastAPI, service: UploaderService, links: SignedLinks, objects: ObjectStore, pace: Pace) -> None:
     path = f"{PATH}/{{channel}}/{{file}}"
     taken: dict[str, Any] = {"requestBody": {"required": True, "content": {"*/*": _BYTES}}}
     whole: dict[int | str, dict[str, Any]] = {
@@ -118,18 +121,21 @@ def _add_links(api: FastAPI, service: UploaderService, links: SignedLinks, objec
         304: {"description": "The client has them."},
     }
 
-    def read_link(request: Request, verb: Verb, channel: str, file: str) -> tuple[ObjectKey, Terms]:
+    def key_of(channel: str, file: str) -> ObjectKey:
         key = ObjectKey.parse(f"{channel}/{file}")
         if key is None:
             raise Forbidden("This link is not valid.")
-        return key, links.read(verb, key, request.query_params)
+        return key
 
     @api.put(path, openapi_extra=taken, response_class=Response)
     async def upload(channel: str, file: str, request: Request) -> Response:
         """Take the bytes that a link was made for. The query is the link's own."""
-        key, terms = read_link(request, "PUT", channel, file)
+        key = key_of(channel, file)
+        terms = links.read_upload(key, request.query_params)
         length = request.headers.get("content-length")
-        incoming = Incoming(request.stream(), request.headers.get("content-type"), None if length is None else int(length))
+        incoming = Incoming(
+            pace.keep(request.stream()), request.headers.get("content-type"), None if length is None else int(length)
+        )
         await service.receive(key, terms, incoming)
         return Response()
 
@@ -137,5 +143,5 @@ def _add_links(api: FastAPI, service: UploaderService, links: SignedLinks, objec
     @api.get(path, response_class=Response, responses=whole)
     async def download(channel: str, file: str, request: Request) -> Response:
         """Read the bytes that a link was made for, or a range of them. The query is the link's own."""
-        key, terms = read_link(request, "GET", channel, file)
-        return ObjectResponse(objects, key, terms.name)
+        key = key_of(channel, file)
+        return ObjectResponse(objects, key, links.read_download(key, request.query_params))

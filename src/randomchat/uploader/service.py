@@ -15,10 +15,10 @@ from randomchat.errors import Forbidden, InvalidInput, NotFound, RandomchatError
 from randomchat.ids import ChannelId
 from randomchat.infra.display_name import check_display_name
 from randomchat.infra.file_types import check_head, essence, file_type, saved_name
-from randomchat.infra.object_store import HEAD_BYTES, ObjectKey, ObjectStore
+from randomchat.infra.object_store import HEAD_BYTES, ObjectKey, ObjectStore, StoredObject
 from randomchat.infra.rate_limiter import RateLimiter
 from randomchat.interfaces.chat import TokenHolder
-from randomchat.uploader.links import SignedLinks, Terms
+from randomchat.uploader.links import DownloadTerms, Links, UploadTerms
 
 _MINUTE_S = 60.0
 _ANY_TYPE = "application/octet-stream"
@@ -39,7 +39,7 @@ class UploaderService:
     def __init__(
         self,
         objects: ObjectStore,
-        links: SignedLinks,
+        links: Links,
         limiter: RateLimiter,
         clock: Clock,
         settings: UploaderSettings,
@@ -62,10 +62,10 @@ class UploaderService:
         key = self._new_key(holder.channel_id, ext)
         self._check_size(size)
         await self._count_upload(holder)
-        return key, self._links.make("PUT", key, Terms(size, mime))
+        return key, await self._links.to_upload(key, UploadTerms(size, mime))
 
-    async def presign_download(self, holder: TokenHolder, key_base64: str, name: str | None) -> str:
-        """The link to a file that was uploaded in the holder's channel, to be saved as `name`.
+    async def presign_download(self, holder: TokenHolder, key_base64: str, name: str | None, *, saved: bool) -> str:
+        """The link to a file that was uploaded in the holder's channel, to be saved as `name`, shown only if not `saved`.
 
         Raises `InvalidInput`, `Forbidden` for another channel's key, and `unknown_file`.
         """
@@ -74,8 +74,8 @@ class UploaderService:
         text = _decode_base64(key_base64)
         if text.partition("/")[0] != str(holder.channel_id):
             raise Forbidden("This file belongs to another conversation.")
-        key = await self._find(ObjectKey.parse(text))
-        return self._links.make("GET", key, Terms(name=name and saved_name(name, key.ext)))
+        found = await self._find(ObjectKey.parse(text))
+        return await self._links.to_download(found, DownloadTerms(name and saved_name(name, found.key.ext), saved))
 
     async def upload(self, holder: TokenHolder, name: str, incoming: Incoming) -> str:
         """Take a file under its name; the link to it."""
@@ -87,10 +87,10 @@ class UploaderService:
         key = self._new_key(holder.channel_id, ext)
         await self._count_upload(holder)
         await self._objects.stage(key, _checked(ext, incoming.chunks), max_bytes=self._settings.max_bytes)
-        return self._links.make("GET", key, Terms(name=name))
+        return await self._links.to_download(await self._objects.stat(key), DownloadTerms(name))
 
     # ---------------------------------------------------------------- with a link
-    async def receive(self, key: ObjectKey, terms: Terms, incoming: Incoming) -> None:
+    async def receive(self, key: ObjectKey, terms: UploadTerms, incoming: Incoming) -> None:
         """Take the bytes that come to a link. Raises `TooLarge`, `type_not_allowed`, and `InvalidInput` for a wrong size."""
         if terms.mime is not None and incoming.mime is not None and essence(incoming.mime) != essence(terms.mime):
             raise RandomchatError("The link is for a file of another type.", code="type_not_allowed")
@@ -101,10 +101,10 @@ class UploaderService:
         await self._objects.stage(key, chunks, max_bytes=self._settings.max_bytes, size=terms.size)
 
     # ----------------------------------------------------------------
-    async def _find(self, key: ObjectKey | None) -> ObjectKey:
+    async def _find(self, key: ObjectKey | None) -> StoredObject:
         if key is not None:
             with contextlib.suppress(NotFound):
-                return (await self._objects.stat(key)).key
+                return await self._objects.stat(key)
         raise RandomchatError(code="unknown_file")
 
     def _new_key(self, channel_id: ChannelId, ext: str) -> ObjectKey:

@@ -21,11 +21,17 @@ HASHED = "/assets/"
 """Below, a file's name has a hash of its content: it never changes."""
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """The copies that may lie beside a file, best first."""
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html app"
-)
+
+
+def policy(files_origin: str) -> str:
+    """What a page may load and whom it may ask (CSP). `files_origin`: where files are, if that is not here."""
+    files = f" {files_origin}" if files_origin else ""
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:{files}; "
+        f"media-src 'self' blob:{files}; connect-src 'self'{files}; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types svelte-trusted-html app"
+    )
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Asset:
     headers: dict[str, str]
 
     @classmethod
-    def read(cls, file: Path, path: str) -> Asset:
+    def read(cls, file: Path, path: str, files_origin: str) -> Asset:
         content = file.read_bytes()
         copies = {encoding: file.with_name(file.name + suffix) for encoding, suffix in ENCODINGS.items()}
         headers = {
@@ -45,7 +51,7 @@ class Asset:
             "ETag": f'W/"{hashlib.sha256(content).hexdigest()[:16]}"',
             "Cache-Control": "public, max-age=31536000, immutable" if path.startswith(HASHED) else "no-cache",
             "Vary": "Accept-Encoding",
-            "Content-Security-Policy": POLICY,
+            "Content-Security-Policy": policy(files_origin),
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
@@ -62,11 +68,11 @@ class Asset:
         return Response(self.content, headers=self.headers)
 
 
-def create_app(dist: Path = DIST) -> FastAPI:
-    """The web service. Raises `StartupError` where the client is not built."""
+def create_app(files_origin: str = "", dist: Path = DIST) -> FastAPI:
+    """The web service. `files_origin`: see `policy`. Raises `StartupError` where the client is not built."""
     if not (dist / PAGE[1:]).is_file():
         raise StartupError(f"The browser client is not built: there is no {dist / PAGE[1:]}. `make client` builds it.")
-    assets = _read_assets(dist)
+    assets = _read_assets(dist, files_origin)
     page = assets.pop(PAGE)
     api = create_api("web", "The pages of the chat.")
     for path in PAGES:
@@ -87,11 +93,11 @@ def _serve(api: FastAPI, path: str, asset: Asset, *, is_page: bool) -> None:
     api.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False, response_class=Response)
 
 
-def _read_assets(dist: Path) -> dict[str, Asset]:
+def _read_assets(dist: Path, files_origin: str) -> dict[str, Asset]:
     """Everything that was built, by its path; compressed copies and hidden files are none of their own."""
     files = {f"/{file.relative_to(dist).as_posix()}": file for file in dist.rglob("*") if file.is_file()}
     return {
-        path: Asset.read(file, path)
+        path: Asset.read(file, path, files_origin)
         for path, file in files.items()
         if not file.name.startswith(".") and file.suffix not in ENCODINGS.values()
     }
