@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from randomchat.clock import Clock
 from randomchat.ids import NodeId, random_id
+from randomchat.interfaces.chat import Seat
 from randomchat.match.metrics import MatchMetrics
 from randomchat.match.posts import Answer, Ask, PostOffice, Released
 from randomchat.match.searches import Mark, Searches
@@ -31,15 +32,14 @@ class Confirmations:
         self._open: dict[int, asyncio.Future[bool]] = {}
         self._given_up: OrderedDict[int, Ticket] = OrderedDict()
 
-    def new_mark(self, common: tuple[str, ...] = ()) -> Mark:
-        return Mark(random_id(self._clock.wall_ms()), self._clock.boot_s() + MARK_S, common)
+    def new_mark(self, common: tuple[str, ...] = (), other: Seat | None = None) -> Mark:
+        """A mark of a new attempt."""
+        return self._mark(random_id(self._clock.wall_ms()), common, other)
 
-    async def ask(self, partner: Ticket, mark: Mark) -> bool:
+    async def ask(self, finder: Ticket, partner: Ticket, mark: Mark) -> bool:
         """Whether the partner's node has marked the ticket as taken by this attempt; False after `ANSWER_S` of silence."""
-        if partner.node == self._node:
-            agreed = await self._searches.confirm(partner.user_id, partner.id, mark)
-        else:
-            agreed = await self._ask_node(partner, mark)
+        ask = Ask(mark.ask_id, self._node, partner.user_id, partner.id, mark.common, finder.user_id, finder.id)
+        agreed = await self._confirm(ask) if partner.node == self._node else await self._ask_node(partner, ask)
         if not agreed:
             self._metrics.refused.inc()
         return agreed
@@ -52,9 +52,7 @@ class Confirmations:
             self._posts.send(partner.node, Released(ask_id, partner.user_id))
 
     async def receive_ask(self, ask: Ask) -> None:
-        mark = Mark(ask.ask_id, self._clock.boot_s() + MARK_S, ask.common)
-        agreed = await self._searches.confirm(ask.user_id, ask.ticket_id, mark)
-        self._posts.send(ask.finder, Answer(ask.ask_id, agreed))
+        self._posts.send(ask.finder, Answer(ask.ask_id, await self._confirm(ask)))
 
     def receive_answer(self, answer: Answer) -> None:
         waiting = self._open.get(answer.ask_id)
@@ -64,17 +62,25 @@ class Confirmations:
         if late is not None and answer.yes:
             self.release(late, answer.ask_id)
 
-    async def _ask_node(self, partner: Ticket, mark: Mark) -> bool:
+    def _mark(self, ask_id: int, common: tuple[str, ...], other: Seat | None) -> Mark:
+        now_s = self._clock.boot_s()
+        return Mark(ask_id, now_s, now_s + MARK_S, common, other)
+
+    async def _confirm(self, ask: Ask) -> bool:
+        mark = self._mark(ask.ask_id, ask.common, Seat(ask.finder_user_id, ask.finder_ticket_id))
+        return await self._searches.confirm(ask.user_id, ask.ticket_id, mark)
+
+    async def _ask_node(self, partner: Ticket, ask: Ask) -> bool:
         waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._open[mark.ask_id] = waiting
-        self._posts.send(partner.node, Ask(mark.ask_id, self._node, partner.user_id, partner.id, mark.common))
+        self._open[ask.ask_id] = waiting
+        self._posts.send(partner.node, ask)
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await waiting
         except TimeoutError:
-            self._given_up[mark.ask_id] = partner
+            self._given_up[ask.ask_id] = partner
             if len(self._given_up) > _REMEMBERED:
                 self._given_up.popitem(last=False)
             return False
         finally:
-            del self._open[mark.ask_id]
+            del self._open[ask.ask_id]

@@ -4,7 +4,7 @@ What may go wrong, and what then happens:
 
 - the partner is gone, signed out, taken, or silent for 1 s: the finder goes back to its place and tries the next one;
 - the channel surely can't be made: both go back to their places;
-- whether it was made is not known: nobody is told; both marks lapse after 15 s, and `Upkeep` looks into the store.
+- whether it was made is not known: nobody is told; `Upkeep` looks into the store until it is there, or both marks have lapsed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from randomchat.errors import Conflict, Unavailable
 from randomchat.ids import ChannelId, NodeId
 from randomchat.infra.tasks import Tasks
 from randomchat.interfaces.chat import ChatApi, Seat
-from randomchat.match.confirmation import MARK_S, Confirmations
+from randomchat.match.confirmation import Confirmations
 from randomchat.match.metrics import MatchMetrics
 from randomchat.match.posts import Matched, PostOffice
 from randomchat.match.queue import TicketQueue
@@ -133,11 +133,11 @@ class Pairing:
         """Have the partner confirmed and the channel made; False where the finder is to try another one."""
         common = tuple(sorted(search.ticket.wish.interests & partner.wish.interests))
         not_after_ms = self._clock.wall_ms() + round(MAKE_S * 1000)
-        mark = self._confirmations.new_mark(common)
+        mark = self._confirmations.new_mark(common, Seat(partner.user_id, partner.id))
         if search.mark is not finding:
             return True  # finding one took so long that its own mark lapsed: it is no longer the finder
         search.mark = mark
-        agreed, _ = await asyncio.gather(self._confirmations.ask(partner, mark), search.check_session())
+        agreed, _ = await asyncio.gather(self._confirmations.ask(search.ticket, partner, mark), search.check_session())
         if not agreed:
             search.release(mark.ask_id)
             return False
@@ -177,7 +177,7 @@ class Pairing:
         The store goes by the wall clock, which may be set back; while the marks last, so may this.
         """
         first, second = Seat(finder.user_id, finder.id), Seat(partner.user_id, partner.id)
-        until_s = mark.until_s - MARK_S + MAKE_S
+        until_s = mark.since_s + MAKE_S
         while (left_s := min(not_after_ms / 1000 - self._clock.wall_ms() / 1000, until_s - self._clock.boot_s())) > 0:
             try:
                 async with asyncio.timeout(left_s):
@@ -189,8 +189,10 @@ class Pairing:
     async def _keep(self, finder: Ticket, partner: Ticket, channel_id: ChannelId, common: tuple[str, ...]) -> None:
         """Note the match where the other nodes of both people will look for it, before their places in the queue are free."""
         with contextlib.suppress(Unavailable):  # the match stands all the same; the places lapse
-            await self._results.put(finder.user_id, Result(finder.id, channel_id, common))
-            await self._results.put(partner.user_id, Result(partner.id, channel_id, common))
+            await asyncio.gather(  # together, so that hardly ever one of them alone hears of it where this node dies
+                self._results.put(finder.user_id, Result(finder.id, channel_id, common)),
+                self._results.put(partner.user_id, Result(partner.id, channel_id, common)),
+            )
             await self._recent.add(finder.user_id, partner.user_id)
             await self._queue.leave([finder, partner])
 

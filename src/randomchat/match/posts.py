@@ -18,13 +18,19 @@ class Beat(msgspec.Struct, tag="beat", array_like=True, frozen=True, gc=False):
 
 
 class Ask(msgspec.Struct, tag="ask", array_like=True, frozen=True, gc=False):
-    """To a partner's node: is this ticket still to be had? `ask_id` names the attempt; `common` the interests in common."""
+    """To a partner's node: is this ticket still to be had?
+
+    `ask_id` names the attempt, `finder` the node that makes it, for a person and a ticket of its own; `common` the interests in
+    common.
+    """
 
     ask_id: int
     finder: NodeId
     user_id: UserId
     ticket_id: TicketId
     common: tuple[str, ...]
+    finder_user_id: UserId
+    finder_ticket_id: TicketId
 
 
 class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True, gc=False):

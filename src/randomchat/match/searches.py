@@ -11,6 +11,7 @@ from typing import Protocol
 from randomchat.clock import Clock
 from randomchat.ids import NodeId, TicketId, UserId, random_id
 from randomchat.infra.clock_watch import ClockWatch
+from randomchat.interfaces.chat import Seat
 from randomchat.match.results import Result
 from randomchat.match.tickets import Ticket, Wish
 
@@ -36,11 +37,16 @@ class Tab(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A ticket is taken by an attempt to pair it, be it its own or another ticket's. `until_s`: time of `Clock.boot_s`."""
+    """A ticket is taken by an attempt to pair it, be it its own or another ticket's.
+
+    `since_s`, `until_s`: times of `Clock.boot_s`. `other`: with whom, None while the ticket itself looks for somebody.
+    """
 
     ask_id: int
+    since_s: float
     until_s: float
     common: tuple[str, ...] = ()
+    other: Seat | None = None
 
 
 class Search:

@@ -10,15 +10,18 @@ from randomchat.clock import Clock
 from randomchat.errors import Unavailable
 from randomchat.ids import UserId
 from randomchat.infra.tasks import Tasks
-from randomchat.interfaces.chat import ChatApi
-from randomchat.match.pairing import Pairing
+from randomchat.interfaces.chat import ChatApi, Seat
+from randomchat.match.pairing import RETRY_S, Pairing
 from randomchat.match.queue import TICKET_LEASE_S, TicketQueue
 from randomchat.match.recent import RecentPartners
 from randomchat.match.results import Result, ResultStore
 from randomchat.match.searches import Search, Searches
+from randomchat.match.tickets import Ticket
 
 TICK_S = 0.25
 RENEW_S = TICKET_LEASE_S / 3
+OVERDUE_S = 2.0
+"""A pair that has taken so long may have been made by a node that is dead by now."""
 ALONE_S = 2.0
 """How long a place outlives its last socket, so that a reconnect keeps it."""
 
@@ -72,8 +75,8 @@ class Upkeep:
                 self._step(search, self._settle)
         elif not search.tabs and now - search.alone_since_s >= ALONE_S:
             self._step(search, self._abandon)
-        elif search.search_at_s <= now:
-            self._pairing.want(search)
+        elif search.search_at_s <= now and search.is_free:
+            self._step(search, self._search_again)
 
     def _step(self, search: Search, step: Callable[[Search], Awaitable[None]]) -> None:
         if not search.busy:
@@ -102,8 +105,8 @@ class Upkeep:
         excluded = await self._recent_partners(user_id)
         search.ticket = replace(search.ticket, excluded=excluded)
         holder = await self._queue.enter(search.ticket)
-        search.ticket_ids.add(holder.id)
-        result = await self._find_result(search)
+        # A place may be left of a ticket whose owner talks already: its result is none for who has not waited with it.
+        result = await self._find_result(search) or await self._find_inherited(search, holder)
         if result is not None:
             await self._queue.leave([search.ticket])
             self._searches.finish(search, result)
@@ -116,20 +119,42 @@ class Upkeep:
         await self._pairing.enter(search)
         self._pairing.want(search)
 
+    async def _search_again(self, search: Search) -> None:
+        """Perhaps an earlier ticket of the person was matched, on a node that has died meanwhile."""
+        search.search_at_s = self._clock.boot_s() + RETRY_S
+        result = await self._find_result(search)
+        if result is None:
+            self._pairing.want(search)
+        elif search.is_free:
+            self._searches.finish(search, result)
+            await self._leave(search)
+
     async def _settle(self, search: Search) -> None:
         """A mark has lapsed: take what the store has for the ticket, or let it wait again. It counts as taken until then."""
         mark = search.mark
-        channel_id = await self._chat.find_channel_of_ticket(search.ticket.id)
-        if channel_id is not None:
-            result = Result(search.ticket.id, channel_id, mark.common if mark else ())
-            with contextlib.suppress(Unavailable):  # only this node's tabs are told then; the place ends by itself
-                await self._results.put(search.ticket.user_id, result)
-                await self._queue.leave([search.ticket])
-            self._searches.finish(search, result)
-            return
-        search.mark = None
+        await self._look_for_channel(search)
+        if mark is not None:
+            search.release(mark.ask_id)
         if not search.over:
             await self._wait_again(search)
+
+    async def _look_for_channel(self, search: Search) -> None:
+        """Whoever made the channel may have died before anybody was told."""
+        mark = search.mark
+        channel_id = await self._chat.find_channel_of_ticket(search.ticket.id)
+        if channel_id is None:
+            return
+        result = Result(search.ticket.id, channel_id, mark.common if mark else ())
+        with contextlib.suppress(Unavailable):  # only this node's tabs are told then; the place ends by itself
+            await self._keep(search.ticket.user_id, result, mark.other if mark else None)
+            await self._queue.leave([search.ticket])
+        self._searches.finish(search, result)
+
+    async def _keep(self, user_id: UserId, result: Result, other: Seat | None) -> None:
+        """Keep a result for both members: the other one's node may be the one that died."""
+        await self._results.put(user_id, result)
+        if other is not None and await self._results.find(other.user_id) is None:
+            await self._results.put(other.user_id, replace(result, ticket_id=other.ticket_id))
 
     async def _abandon(self, search: Search) -> None:
         await self._leave(search)
@@ -162,6 +187,8 @@ class Upkeep:
         result = await self._results.find(search.ticket.user_id)
         if result is not None and result.ticket_id == search.ticket.id:
             self._searches.finish(search, result)
+        elif search.mark is not None and self._clock.boot_s() - search.mark.since_s >= OVERDUE_S:
+            await self._look_for_channel(search)
 
     async def _find_result(self, search: Search) -> Result | None:
         """A result that is still to be given: the channel is open, and new to the person or made for one of these tickets."""
@@ -174,6 +201,19 @@ class Upkeep:
             return result
         await self._results.drop(user_id, result)
         return None
+
+    async def _find_inherited(self, search: Search, holder: Ticket) -> Result | None:
+        """The result of another node's ticket whose place is now this one's: that node may have died before it told anybody."""
+        former = search.holder
+        if former is None or former.id == search.ticket.id or holder.id != search.ticket.id:
+            return None
+        channel_id = await self._chat.find_channel_of_ticket(former.id)
+        if channel_id is None:
+            return None
+        membership = await self._chat.find_membership(channel_id, search.ticket.user_id)
+        if membership is None or membership.joined or not membership.open:
+            return None
+        return Result(former.id, channel_id)
 
     async def _recent_partners(self, user_id: UserId) -> frozenset[UserId]:
         try:

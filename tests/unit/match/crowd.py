@@ -55,6 +55,16 @@ class ChannelStore:
 
     async def create_channel(self, first: Seat, second: Seat, *, not_after_ms: int) -> ChannelId:
         self.asked += 1
+        work = asyncio.create_task(self._create(first, second, not_after_ms))
+        work.add_done_callback(asyncio.Task.exception)  # it goes on where the caller is gone, and nobody hears of its end
+        return await asyncio.shield(work)
+
+    async def pair(self, one: UserId, other: UserId) -> ChannelId:
+        """A channel that was made unseen."""
+        seats = Seat(one, TicketId(-one)), Seat(other, TicketId(-other))
+        return await self.create_channel(*seats, not_after_ms=self.clock.wall_ms() + 1000)
+
+    async def _create(self, first: Seat, second: Seat, not_after_ms: int) -> ChannelId:
         if self.takes_s:
             await asyncio.sleep(self.takes_s)
         if not self.trouble:
@@ -202,6 +212,7 @@ class Town:
         self.recent = MemoryRecentPartners(self.clock, count=10, hours=24)
         self.chat = ChannelStore(self.random)
         self.people: list[Person] = []
+        self.killed: set[int] = set()
         self.distance = Distance(self.random)
         far_queue, far_results = FarQueue(self.queue, self.distance), FarResults(self.results, self.distance)
         leases = MemoryNodeLeases(self.clock)
@@ -225,8 +236,18 @@ class Town:
         for app in self.apps:
             await app.start()
 
+    async def kill(self, number: int) -> None:
+        """Nothing is heard of a node any more, and it does nothing any more."""
+        node = self.apps[number].node
+        self.killed.add(number)
+        await node._mailbox.close()
+        node._loops.cancel()
+        await node._tasks.close(0)
+
     async def stop(self) -> None:
-        for app in self.apps:
+        for number, app in enumerate(self.apps):
+            if number in self.killed:
+                continue
             await app.drain()
             await app.stop()
 

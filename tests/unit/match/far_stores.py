@@ -18,15 +18,17 @@ T = TypeVar("T")
 
 
 class Distance:
-    """The way to a store and back: at most `longest_s` each."""
+    """The way to a store and back: at most `longest_s` each. `away`: no call gets there."""
 
     def __init__(self, random: Random) -> None:
-        self.trouble = False
+        self.trouble = self.away = False
         self.longest_s = 0.05
         self._random = random
 
     async def bridge(self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(self._random.uniform(0, self.longest_s))
+        if self.away:
+            raise Unavailable
         answer = await call(*args, **kwargs)
         await asyncio.sleep(self._random.uniform(0, self.longest_s))
         if self.trouble and self._random.random() < 0.05:

@@ -94,9 +94,7 @@ def test_a_match_that_all_have_forgotten_is_found_in_the_store_of_channels() -> 
         lose_what_follows_a_channel(town)
         town.results.put = forget  # type: ignore[method-assign]
         other.open_tab(town.apps[1])
-        await asyncio.sleep(10)
-        assert not told(one)()
-        await until(told(one, other), within_s=8)
+        await until(told(one, other), within_s=6)
         assert one.told == other.told
 
     in_town(scenario)

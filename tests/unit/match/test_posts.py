@@ -16,7 +16,7 @@ from tests.fakes import START_WALL_MS, FakeClock
 HERE, THERE = NodeId("here"), NodeId("there")
 POSTS: list[Post] = [
     Beat(),
-    Ask(1, HERE, UserId(2), TicketId(3), ("art", "music")),
+    Ask(1, HERE, UserId(2), TicketId(3), ("art", "music"), UserId(5), TicketId(6)),
     Answer(1, yes=True),
     Released(1, UserId(2)),
     Matched(UserId(2), TicketId(3), ChannelId(4), ()),
@@ -34,7 +34,7 @@ async def test_a_post_arrives_as_it_was_sent(post: Post) -> None:
 @pytest.mark.parametrize(
     "letter",
     [
-        msgspec.msgpack.encode([VERSION + 1, "there", 5, ["ask", 1, "here", 2, 3, []]]),
+        msgspec.msgpack.encode([VERSION + 1, "there", 5, ["ask", 1, "here", 2, 3, [], 5, 6]]),
         msgspec.msgpack.encode([VERSION, "there", 5, ["greeting", 1]]),
         msgspec.msgpack.encode([VERSION, "there", 5, ["ask", "one"]]),
         msgspec.msgpack.encode("hello"),

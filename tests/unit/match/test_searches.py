@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 from tests.unit.match.crowd import FakeTab
 
 ANN = UserId(1)
-FIRST, SECOND = Mark(ask_id=1, until_s=15), Mark(ask_id=2, until_s=15)
+FIRST, SECOND = Mark(ask_id=1, since_s=0, until_s=15), Mark(ask_id=2, since_s=0, until_s=15)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from randomchat.errors import Unavailable
-from randomchat.ids import ChannelId, NodeId
+from randomchat.ids import ChannelId, NodeId, TicketId, UserId
 from randomchat.infra.mailbox_memory import MemoryMailbox
 from randomchat.interfaces.chat import Seat
 from randomchat.match.posts import Ask, PostOffice
@@ -110,7 +110,7 @@ def test_a_question_is_answered_while_somebody_waits_for_the_answer(age_s: float
         person = await arrive(town, 0)
         search = person.tabs[0][1]
         finder = PostOffice(MemoryMailbox(town.broker), NodeId("finder"), LoopClock(-age_s))
-        finder.send(town.apps[0].node.id, Ask(1, NodeId("finder"), person.user_id, search.ticket.id, ()))
+        finder.send(town.apps[0].node.id, Ask(1, NodeId("finder"), person.user_id, search.ticket.id, (), UserId(9), TicketId(9)))
         await asyncio.sleep(0.1)
         assert (search.mark is not None) == is_taken
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from randomchat.ids import ChannelId
 from randomchat.infra.mailbox_memory import Weather
 from randomchat.match.tickets import Wish
 from tests.simulated_time import simulate
@@ -105,6 +106,27 @@ async def move_about(town: Town, person: Person) -> None:
     await wait_for_answer(person)
 
 
+async def outlive_nodes(town: Town, person: Person) -> None:
+    """Two of three nodes are killed, one after the other; each time all their people come again on another one."""
+    numbers = range(len(town.apps))
+    while not answered(person) and asyncio.get_running_loop().time() < 1000 + END_S - 40:
+        living = [number for number in numbers if number not in town.killed]
+        number = town.random.choice(living)
+        person.open_tab(town.apps[number])
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: answered(person) or number in town.killed, within_s=town.random.uniform(5, 30))  # noqa: B023
+        if not answered(person):
+            person.lose_tabs()
+            await asyncio.sleep(town.random.uniform(0.1, 3))
+
+
+async def _kill_nodes(town: Town) -> None:
+    """The second one once the first is made good: until then one other node alone may know of a pair."""
+    for number in (0, 1):
+        await asyncio.sleep(town.random.uniform(2, 15) + 10 * number)
+        await town.kill(number)
+
+
 def answered(person: Person) -> bool:
     person.hear()
     return bool(person.told)
@@ -131,6 +153,29 @@ def judge(town: Town) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_are_paired_once_whatever_the_queue_forgets_or_repeats(seed: int) -> None:
     simulate(run_town(seed, stay, bad_queue=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_are_paired_once_though_nodes_are_killed(seed: int) -> None:
+    async def live() -> None:
+        town = Town(seed, nodes=3)
+        town.broker.weather = Weather(seed, lost=0.1, twice=0.1, late=0.3, delay_s=(0, 1.5))
+        town.chat.takes_s = town.random.uniform(0, 2)
+        await town.start()
+        async with asyncio.TaskGroup() as lives:
+            lives.create_task(_kill_nodes(town))
+            for _ in range(PEOPLE):
+                lives.create_task(_arrive(town, outlive_nodes))
+        judge(town)
+        lonely = [pair for channel_id, pair in town.chat.channels.items() if told_of(town, channel_id) == 1]
+        assert not lonely, "somebody talks to nobody"
+        await town.stop()
+
+    simulate(live())
+
+
+def told_of(town: Town, channel_id: ChannelId) -> int:
+    return sum(channel_id in person.told for person in town.people)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
