@@ -71,7 +71,10 @@ DEFAULT_RETRY_MS = 500
 
 
 def decode(text: str | bytes) -> ClientFrame:
-    """Read a client's frame. Raises `Malformed` with the field that is wrong."""
+    """Read a client's frame. Raises `Malformed` with the field that is wrong.
+
+    Extra keys are skipped by recursion, whose depth the interpreter bounds: what is nested over 900 deep is refused as well.
+    """
     if isinstance(text, bytes):
         raise Malformed("A binary frame is not understood; send text.")
     try:

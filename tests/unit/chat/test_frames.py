@@ -24,6 +24,17 @@ json_values = st.recursive(
 )
 
 
+def nested(depth: int) -> str:
+    return '{"event": 0, "payload": "hello", "more": ' + "[" * depth + "]" * depth + "}"
+
+
+def test_what_is_nested_without_end_is_refused_and_harms_nothing() -> None:
+    assert frames.decode(nested(900)).payload == "hello"
+    with pytest.raises(Malformed):
+        frames.decode(nested(32_000))
+    assert frames.client_id_in(nested(32_000)) is None
+
+
 @given(st.integers(0, 6), st.text(), st.one_of(st.none(), st.text(min_size=1, max_size=64)), json_values, json_values)
 def test_what_counts_of_a_clients_frame_is_read_and_nothing_else(
     event: int, payload: str, client_id: str | None, retry: object, extra: object
