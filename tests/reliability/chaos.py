@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.reliability.faults import Killed
 from tests.reliability.ordeal import Ordeal, Plan
 from tests.reliability.report import Report
 from tests.reliability.server import randomchat_server, running
@@ -29,10 +30,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, help="one every 15 s, at least 10")
     options = parser.parse_args()
     kills = options.kills if options.kills is not None else max(FEWEST_KILLS, round(60 * options.minutes / KILL_EVERY_S))
-    plan = Plan(seconds=60 * options.minutes, seed=options.seed, pairs=options.pairs, rate=options.rate, kills=kills)
+    plan = Plan(seconds=60 * options.minutes, seed=options.seed, pairs=options.pairs, rate=options.rate, strikes=kills)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(
-        f"seed {plan.seed}: {plan.pairs} pairs, {plan.rate:.0f} messages/s, {plan.kills} kills in {plan.seconds:.0f} s",
+        f"seed {plan.seed}: {plan.pairs} pairs, {plan.rate:.0f} messages/s, {plan.strikes} kills in {plan.seconds:.0f} s",
         flush=True,
     )
     report = run(plan)
@@ -43,7 +44,7 @@ def main() -> int:
 def run(plan: Plan) -> Report:
     """Run a plan on a server of its own."""
     with TemporaryDirectory() as folder, running(randomchat_server(Path(folder))) as server:
-        report = asyncio.run(Ordeal(server, plan).run())
+        report = asyncio.run(Ordeal(server, plan, [Killed(server)]).run())
         if not report.passed:
             print(server.last_words(), file=sys.stderr)
         return report

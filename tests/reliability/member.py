@@ -28,6 +28,13 @@ class Member:
     def socket_url(self) -> str:
         return f"{self.address.replace('http', 'ws', 1)}/api/chat"
 
+    async def read_online(self) -> set[int]:
+        """Who has a live socket. Raises `OSError` where the server does not answer as it should."""
+        answer = await send(self.address, "GET", "/api/chat/users/online", [("Authorization", f"Bearer {self.token}")])
+        if answer.status != 200:
+            raise OSError(f"online: {answer.status} {answer.body!r}")
+        return {int(user_id) for user_id in answer.json()["user_ids"]}
+
     async def read_history(self, limit: int | None = None) -> list[StoredMessage]:
         """The whole conversation, oldest first, page by page. Raises `OSError` where the server does not answer as it should."""
         messages: list[StoredMessage] = []

@@ -1,18 +1,20 @@
-"""Pairs that chat while their server is killed and their lines are cut; then all is healed, and judged."""
+"""Pairs that chat while faults strike their servers and their lines are cut; then all is healed, and judged."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from tests.deployment import Deployment
 from tests.reliability.checker import judge, judge_pairs
+from tests.reliability.faults import Fault
 from tests.reliability.history import ConversationHistory
 from tests.reliability.lateness import lateness_of
 from tests.reliability.member import Member, meet
-from tests.reliability.report import Report
-from tests.reliability.server import ServerProcess
+from tests.reliability.report import Report, Strike
 from tests.reliability.tab import Tab
 
 PAGE = 97
@@ -20,16 +22,30 @@ MOST_UNDER_WAY_S = 0.02
 WORDS = "chat wörter 漢字 \U0001f642 \\ \" ' <b> \t &amp; "
 
 
+MeetPeople = Callable[[str, int], Awaitable[list[tuple[Member, Member]]]]
+"""From the address and the number of pairs to people who have found each other."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """`rate`: messages a second in all. `settle_s`: most time from healing until everybody is connected and answered."""
+    """One run.
+
+    Attributes:
+        rate: messages a second in all.
+        strikes: how many faults there are, at random moments.
+        down_s: the shortest and the longest time from a strike to its healing.
+        waits: how often all is ready again before the next strike, from 0 (never) to 1.
+        settle_s: most time from healing until everybody is connected and answered.
+        quiet_s: from then to the judgement.
+    """
 
     seconds: float
     seed: int
     pairs: int = 20
     rate: float = 100.0
-    kills: int = 10
-    down_s: float = 1.5
+    strikes: int = 10
+    down_s: tuple[float, float] = (0, 1.5)
+    waits: float = 0.8
     cuts_per_s: float = 0.5
     reloads_per_s: float = 0.2
     settle_s: float = 60.0
@@ -51,24 +67,40 @@ class Conversation:
             self.history.screens[tab.member.user_id] = tab.screen.lines
             self.history.rest[tab.member.user_id] = await tab.member.read_history(limit)
 
+    async def complaints(self) -> list[str]:
+        """What the tabs have met, and who is not called online by somebody who is."""
+        missing = [
+            f"{tab.member.user_id} is told that {missed} is away" for tab in self.tabs for missed in await self._missed(tab)
+        ]
+        return [complaint for tab in self.tabs for complaint in tab.complaints] + missing
+
+    async def _missed(self, tab: Tab) -> set[int]:
+        return set(self.history.members) - await tab.member.read_online()
+
 
 class Ordeal:
     """One run of a plan. The server must be ready; it is left running."""
 
-    def __init__(self, server: ServerProcess, plan: Plan) -> None:
-        self._server, self._plan = server, plan
+    def __init__(self, server: Deployment, plan: Plan, faults: Sequence[Fault] = (), people: MeetPeople = meet) -> None:
+        """Each of the `faults` strikes once, in a random sequence, then each again, and so on; `run` needs one at least."""
+        self._server, self._plan, self._faults, self._meet = server, plan, faults, people
         self._random = random.Random(plan.seed)
         self._conversations: list[Conversation] = []
         self._report = Report()
 
     async def run(self) -> Report:
-        pairs = await meet(self._server.address, self._plan.pairs)
+        """Let the faults of the plan strike."""
+        return await self.endure(self._strike_again_and_again)
+
+    async def endure(self, trouble: Callable[[], Awaitable[None]]) -> Report:
+        """Let people chat for as long as `trouble` takes, whatever that does; then heal, and judge."""
+        pairs = await self._meet(self._server.address, self._plan.pairs)
         self._report.violations += judge_pairs([(member.user_id, member.channel_id) for pair in pairs for member in pair])
         if self._report.violations:
             return self._report
         self._conversations = [Conversation(pair, random.Random(self._random.random())) for pair in pairs]
         try:
-            await self._make_trouble()
+            await self._chat_during(trouble)
             await self._heal()
             await self._judge()
         finally:
@@ -80,30 +112,38 @@ class Ordeal:
         return [tab for conversation in self._conversations for tab in conversation.tabs]
 
     # ---------------------------------------------------------------- trouble
-    async def _make_trouble(self) -> None:
+    async def _chat_during(self, trouble: Callable[[], Awaitable[None]]) -> None:
         others = [asyncio.create_task(work) for work in (self._chat(), self._cut(), self._reload())]
         try:
-            await self._kill_again_and_again()
+            await trouble()
         finally:
             for task in others:
                 task.cancel()
         outcomes = await asyncio.gather(*others, return_exceptions=True)
         self._report.complaints += [repr(outcome) for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)]
 
-    async def _kill_again_and_again(self) -> None:
+    async def _strike_again_and_again(self) -> None:
         """At random moments, once in a while also before the server has come up."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        for moment in sorted(self._random.uniform(0, self._plan.seconds) for _ in range(self._plan.kills)):
+        moments = sorted(self._random.uniform(0, self._plan.seconds) for _ in range(self._plan.strikes))
+        for moment, fault in zip(moments, self._next_fault(), strict=False):
             await asyncio.sleep(max(0.0, began + moment - loop.time()))
             await self._have_words_under_way(self._tabs)
-            self._server.kill()
-            self._report.kills += 1
-            await asyncio.sleep(self._random.uniform(0, self._plan.down_s))
-            self._server.start()
-            if self._random.random() < 0.8:
+            struck = loop.time() - began
+            await asyncio.to_thread(fault.strike)
+            try:
+                await asyncio.sleep(self._random.uniform(*self._plan.down_s))
+            finally:
+                await asyncio.to_thread(fault.heal)
+            self._report.strikes.append(Strike(fault.name, struck, loop.time() - began))
+            if self._random.random() < self._plan.waits:
                 await asyncio.to_thread(self._server.wait_until_ready)
         await asyncio.sleep(max(0.0, began + self._plan.seconds - loop.time()))
+
+    def _next_fault(self) -> Iterator[Fault]:
+        while True:
+            yield from self._random.sample(self._faults, len(self._faults))
 
     async def _have_words_under_way(self, tabs: list[Tab]) -> None:
         """An answer takes a millisecond: without this, trouble would hardly ever hit a message."""
@@ -149,9 +189,9 @@ class Ordeal:
 
     async def _judge(self) -> None:
         report = self._report
-        report.complaints[:0] = [complaint for tab in self._tabs for complaint in tab.complaints]
         report.outages_s += [outage for tab in self._tabs for outage in tab.outages]
         for conversation in self._conversations:
+            report.complaints += await conversation.complaints()
             await conversation.read_at_the_end()
             history = conversation.history
             report.violations += judge(history, self._plan.most_late_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.reliability.checker import Violation
@@ -9,11 +10,20 @@ from tests.reliability.checker import Violation
 MOST_LINES = 20
 
 
+@dataclass(frozen=True)
+class Strike:
+    """A fault that was made, by its name; in seconds from the beginning of the trouble."""
+
+    fault: str
+    began_s: float
+    ended_s: float
+
+
 @dataclass
 class Report:
     """What happened. `complaints`: what a client that keeps the rules should never meet."""
 
-    kills: int = 0
+    strikes: list[Strike] = field(default_factory=list)
     said: int = 0
     acknowledged: int = 0
     resent: int = 0
@@ -23,15 +33,20 @@ class Report:
     violations: list[Violation] = field(default_factory=list)
 
     @property
+    def worst_outage_s(self) -> float:
+        """The longest time of a member without a socket."""
+        return max(self.outages_s, default=0.0)
+
+    @property
     def passed(self) -> bool:
         return not self.violations and not self.complaints and self.acknowledged == self.said > 0
 
     def __str__(self) -> str:
-        outages, worst_s = len(self.outages_s), max(self.outages_s, default=0.0)
         verdict = "passed" if self.passed else "FAILED"
         lines = [
             f"{self.said} messages said, {self.acknowledged} acknowledged, {self.resent} sent again",
-            f"{self.kills} kills, {outages} connections, the longest time of a member without one {worst_s:.2f} s",
+            *(f"{times} x {fault}" for fault, times in Counter(strike.fault for strike in self.strikes).items()),
+            f"{len(self.outages_s)} connections, the longest time of a member without one {self.worst_outage_s:.2f} s",
             self._lateness(),
             *(f"COMPLAINT {complaint}" for complaint in self.complaints[:MOST_LINES]),
             *(f"VIOLATION {violation}" for violation in self.violations[:MOST_LINES]),
