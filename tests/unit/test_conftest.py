@@ -29,6 +29,7 @@ def run(folder: Path, text: str, *, ci: bool) -> subprocess.CompletedProcess[str
     shutil.copy(TESTS / "conftest.py", folder)
     (folder / "test_it.py").write_text(text)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | ({"CI": "true"} if ci else {})
+    environment["PYTHONPATH"] = str(TESTS.parent)  # of the plugins that our conftest.py names
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
     return subprocess.run(
         [*command, "--rootdir", str(folder), str(folder)],

@@ -26,7 +26,7 @@ LONGER: dict[str, str] = {
 # Put together here, so that this file does not break its own rules.
 REGISTRY = re.compile("|".join(["pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs", "index" + r"-url\s*="]))
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|root|work|Users|mnt|opt)/[\w.]")
-ADAPTER = re.compile(r"^\s*(?:from|import) (randomchat\.\w+\.\w+_(?:sqlite|memory|local))\b", re.MULTILINE)
+ADAPTER = re.compile(r"^\s*(?:from|import) (randomchat\.\w+\.\w+_(?:sqlite|memory|local|cassandra|redis|kafka|s3|grpc))\b", re.MULTILINE)
 
 
 def tracked_files() -> list[str]:
@@ -129,7 +129,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_adapters_are_chosen_where_a_service_is_put_together_and_nowhere_else() -> None:
-    allowed = re.compile(r"(bootstrap|app|\w+_(sqlite|memory|local))\.py$")
+    allowed = re.compile(r"((bootstrap/|app\.py$)|_(sqlite|memory|local|cassandra|redis|kafka|s3|grpc)\.py$)")
     source = {name: text for name, text in texts().items() if name.startswith("src/randomchat/")}
     named = {name: ADAPTER.findall(text) for name, text in source.items() if not allowed.search(name)}
     assert {name: adapters for name, adapters in named.items() if adapters} == {}
