@@ -142,7 +142,7 @@ class Site:
         """Let the other services call this one."""
         from randomchat.infra.grpc_server import GrpcServer
 
-        return await self.begin(GrpcServer(self.settings.grpc, [servicer]))
+        return await self.begin(GrpcServer(self.settings.grpc, [servicer], self.registry))
 
 
 async def run_service(name: ServiceName, settings: Settings, announce: Callable[[str], None]) -> None:
@@ -228,7 +228,7 @@ async def open_chat(site: Site) -> Service:
         routes=RedisRoutes(redis, clock),
         leases=leases,
         mailbox=await site.mailbox("chat", leases),
-        user_sockets=RedisUserSockets(redis),
+        user_sockets=RedisUserSockets(redis, ttl_s=site.settings.chat.token.ttl_hours * 3600),
         objects=S3ObjectStore(await site.s3()),
         clock=clock,
     )
