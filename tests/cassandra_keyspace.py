@@ -19,8 +19,8 @@ ACassandra = TypeVar("ACassandra", bound=Cassandra)
 
 
 def unused_keyspace(engine_settings: CassandraSettings) -> CassandraSettings:
-    """Settings that name a keyspace which is not there yet."""
-    return engine_settings.model_copy(update={"keyspace": f"test_{secrets.token_hex(6)}"})
+    """Settings that name a keyspace which is not there yet; patient ones, for a machine that has much to do."""
+    return engine_settings.model_copy(update={"keyspace": f"test_{secrets.token_hex(6)}", "timeout_s": 5.0})
 
 
 def fresh_keyspace(engine_settings: CassandraSettings, schemas: Sequence[CassandraSchema]) -> CassandraSettings:

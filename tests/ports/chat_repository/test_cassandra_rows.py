@@ -1,6 +1,5 @@
 """What the chat's store in Cassandra costs, and that nothing in it is for ever."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -113,7 +112,7 @@ async def test_a_message_is_one_write_and_nothing_else(scene_keeping: Scenes, ca
 async def test_a_full_channel_is_read_whole(scene_keeping: Scenes) -> None:
     scene = scene_keeping(SHORT_S)
     channel = await scene.channel()
-    stored = await asyncio.gather(*(scene.message(channel, ADA, str(number)) for number in range(2 * PAGE_ROWS + 500)))
+    stored = [await scene.message(channel, ADA, str(number)) for number in range(2 * PAGE_ROWS + 500)]
     again = await scene.message(channel, ADA, "0")
     assert (await scene.repository.get_summary(channel)).count == len(stored) + 1
     assert (await scene.repository.read_after(channel, MessageId(0))).messages == [*stored, again]
