@@ -47,6 +47,14 @@ async def test_a_page_is_html_under_a_strict_policy(port: int, path: str) -> Non
     assert b"<script>" not in answer.body
 
 
+async def test_pages_may_reach_files_that_are_elsewhere_and_no_other_place() -> None:
+    async with edge(create_app("https://files.example")) as (port, _):
+        answer = await exchange(port, request())
+    rules = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
+    assert {name for name, sources in rules.items() if "files.example" in sources} == {"img-src", "media-src", "connect-src"}
+    assert rules["connect-src"] == "'self' https://files.example"
+
+
 async def test_all_that_the_page_names_is_there(port: int) -> None:
     page = await exchange(port, request())
     named = re.findall(r'(?:src|href)="(/[^"]+)"', page.body.decode())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from randomchat.config import ENV_PREFIX, Settings, SettingsError, load_settings, network_of
+from randomchat.config import ENV_PREFIX, S3Settings, Settings, SettingsError, load_settings, network_of
 
 Write = Callable[[str], Path]
 
@@ -91,6 +91,26 @@ def test_a_bad_flag_is_named() -> None:
 
 def test_the_public_url_loses_its_last_slash() -> None:
     assert Settings(public_url="https://chat.example/").public_url == "https://chat.example"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["chat.example", "https://chat.example/x", "https://a b", "ftp://a", "https://a;img-src", "https://u@a", "https://a?b"],
+)
+def test_a_public_url_is_an_origin_and_nothing_more(value: str) -> None:
+    for tree in ({"public_url": value}, {"s3": {"endpoint": value}}, {"s3": {"public_url": value}}):
+        with pytest.raises(SettingsError, match="must look like"):
+            load_settings(flags=tree)
+
+
+def test_links_to_files_have_the_origin_at_which_browsers_reach_the_bucket() -> None:
+    assert S3Settings().public_origin == "https://s3.us-east-1.amazonaws.com"
+    assert S3Settings(region="eu-west-1", path_style=False).public_origin == "https://randomchat.s3.eu-west-1.amazonaws.com"
+    assert S3Settings(endpoint="http://10.0.0.1:9000/").public_origin == "http://10.0.0.1:9000"
+    assert (
+        S3Settings(endpoint="http://10.0.0.1:9000", public_url="https://Files.example").public_origin == "https://files.example"
+    )
+    assert S3Settings(public_url="https://files.example", path_style=False).public_origin == "https://randomchat.files.example"
 
 
 def test_an_address_is_a_network_of_one() -> None:

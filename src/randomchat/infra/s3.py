@@ -215,12 +215,13 @@ def new_client(settings: S3Settings, session: AioSession | None = None, address:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
+    key, secret = (settings.access_key, settings.secret_key.get_secret_value()) if settings.access_key else (None, None)
     return (session or get_session()).create_client(
         "s3",
         endpoint_url=address or settings.address,
         region_name=settings.region,
-        aws_access_key_id=settings.access_key or None,
-        aws_secret_access_key=settings.secret_key.get_secret_value() or None,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
         verify=None if settings.ca_file is None else str(settings.ca_file),
         config=config,
     )

@@ -25,7 +25,8 @@ _log = structlog.get_logger(__name__)
 
 def page_origins(settings: Settings) -> list[str]:
     """The origins whose pages may use the links to the bucket; empty where nobody said at which address people come."""
-    return [settings.public_url, *settings.allowed_origins] if settings.public_url else []
+    origins = [settings.public_url, *settings.allowed_origins] if settings.public_url else []
+    return [origin.rstrip("/").lower() for origin in origins]
 
 
 async def migrate_bucket(settings: S3Settings, origins: Sequence[str], retention: RetentionSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,15 @@ async def test_files_leave_room_on_the_disk(tmp_path: Path, clock: FakeClock, ke
     store = LocalObjectStore(tmp_path, clock, keep_free_bytes=1 << 60)
     with pytest.raises(Unavailable, match="room"):
         await store.stage(key, chunks(b"x"), max_bytes=MAX_BYTES)
+    assert files_in(tmp_path) == []
+    await store.close()
+
+
+async def test_a_file_that_grows_leaves_that_room_too(tmp_path: Path, clock: FakeClock, key: ObjectKey) -> None:
+    room = shutil.disk_usage(tmp_path).free - (20 << 20)
+    store = LocalObjectStore(tmp_path, clock, keep_free_bytes=room)
+    with pytest.raises(Unavailable, match="room"):
+        await store.stage(key, chunks(*[bytes(1 << 20)] * 1000), max_bytes=MAX_BYTES)
     assert files_in(tmp_path) == []
     await store.close()
 
