@@ -72,6 +72,8 @@ export const en = {
   "line.offline": "You are offline. What you write is sent when you are back.",
   "line.waiting": { one: "Next try in {count} s.", other: "Next try in {count} s." },
   "line.trying": "Connection lost. Trying again…",
+  "line.held": "The server can't take messages right now. Yours are sent as soon as it can.",
+  "line.hasty": "That was a lot at once. Your messages are sent one after the other.",
   "line.now": "Try now",
 
   "compose.label": "Message",

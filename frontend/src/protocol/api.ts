@@ -90,6 +90,8 @@ export interface Conversation {
   reconnect(): void;
   /** An address of a file's bytes, good for minutes. Rejects with a `Problem`. Give `fresh` where the last one failed. */
   fileUrl(objectKey: string, fresh?: boolean): Promise<string>;
+  /** An address at which a browser saves a file, even if it could show it. Rejects with a `Problem`. */
+  fileUrlToSave(objectKey: string): Promise<string>;
 }
 
 export interface ConversationState {
@@ -100,6 +102,8 @@ export interface ConversationState {
   readonly connection: Connection;
   /** While `connecting`: when the next try is due, in milliseconds of `Date.now()`; null while one is under way. */
   readonly retryAt: number | null;
+  /** Why the server takes no messages just now, though the line is open; null where it does. They are sent again until it does. */
+  readonly held: Problem | null;
   /** The replay is out: what the server had is here. False again whenever the line breaks. */
   readonly upToDate: boolean;
   readonly peer: Peer;

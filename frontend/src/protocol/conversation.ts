@@ -174,6 +174,10 @@ export class LiveConversation implements Conversation, LineOwner {
     return this.#links.url(objectKey, this.#transcript.nameOf(objectKey), fresh);
   }
 
+  fileUrlToSave(objectKey: string): Promise<string> {
+    return this.#links.urlToSave(objectKey, this.#transcript.nameOf(objectKey));
+  }
+
   // -------------------------------------------------------------------------------------------- what the line says
 
   address(): { path: string; protocols: string[] } {
@@ -306,6 +310,7 @@ export class LiveConversation implements Conversation, LineOwner {
       commonInterests,
       connection: this.#line.connection,
       retryAt: this.#line.retryAt,
+      held: this.#sending.held,
       upToDate: this.#catchingUp.isComplete,
       peer: { ...this.#peer.peer, typing: this.#peerTyping.isTyping },
       messages: this.#transcript.list(this.#outbox.letters),

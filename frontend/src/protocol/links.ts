@@ -28,8 +28,14 @@ export class Links {
     return url;
   }
 
-  async #ask(objectKey: string, name: string): Promise<string> {
-    const path = `/api/uploader/download/presigned?${new URLSearchParams({ okb64: base64(objectKey), name })}`;
+  /** For a browser that saves what it could show as well: on another origin only the server can make it. */
+  urlToSave(objectKey: string, name: string): Promise<string> {
+    return this.#ask(objectKey, name, { save: "true" });
+  }
+
+  async #ask(objectKey: string, name: string, more: Record<string, string> = {}): Promise<string> {
+    const query = new URLSearchParams({ okb64: base64(objectKey), name, ...more });
+    const path = `/api/uploader/download/presigned?${query}`;
     return (await this.#http.call<components["schemas"]["DownloadLink"]>(path, { token: this.#token() })).url;
   }
 }

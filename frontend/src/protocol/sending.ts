@@ -1,3 +1,4 @@
+import type { Problem } from "./api.ts";
 import type { ErrorPayload } from "./frames.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
@@ -18,6 +19,7 @@ export class Sending {
   readonly #outbox: Outbox;
   readonly #wire: Wire;
   #isReady = false;
+  #held: Problem | null = null;
   #heldUntil = 0;
   #cancelHold = nothing;
   #cancelWatch = nothing;
@@ -26,6 +28,11 @@ export class Sending {
     this.#platform = platform;
     this.#outbox = outbox;
     this.#wire = wire;
+  }
+
+  /** Why messages have to wait, though there is a socket. */
+  get held(): Problem | null {
+    return this.#held;
   }
 
   /** A new socket is ready for messages. */
@@ -37,6 +44,7 @@ export class Sending {
   /** The socket is gone. */
   end(): void {
     this.#isReady = false;
+    this.#held = null;
     this.#cancelHold();
     this.#cancelWatch();
     this.#outbox.startOver();
@@ -52,6 +60,7 @@ export class Sending {
   }
 
   acknowledged(clientId: string): void {
+    this.#held = null;
     this.#outbox.acknowledge(clientId);
     this.#answered();
   }
@@ -63,7 +72,10 @@ export class Sending {
     } else if (code === "resend_first" && this.#outbox.isOldest(clientId)) {
       this.#wire.restart();
     } else if (this.#outbox.goBack(clientId)) {
-      if (code !== "resend_first") this.#hold(Math.max(HOLD_AT_LEAST_MS, retry_after_ms));
+      if (code !== "resend_first") {
+        this.#held = { code, message: msg, retryable };
+        this.#hold(Math.max(HOLD_AT_LEAST_MS, retry_after_ms));
+      }
       this.#answered();
     }
   }

@@ -67,6 +67,17 @@ describe("messages", () => {
     expect(stage.state.messages.map(shown)).toEqual(["three sent", "one sent"]);
   });
 
+  test("while the server takes none, the reason is told, and no longer than that", async () => {
+    const stage = await Stage.talking(({ server }) => server.faults.push("refuse", "refuse", "refuse"));
+    stage.conversation.send("hello");
+    await stage.clock.advance(450);
+    expect(stage.state.held?.code).toBe("unavailable");
+    expect(stage.state.messages.map(shown)).toEqual(["hello pending"]);
+    await stage.clock.advance(10_000);
+    expect(stage.state.held).toBeNull();
+    expect(stage.state.messages.map(shown)).toEqual(["hello sent"]);
+  });
+
   test("what the peer's client made up as a file is shown as one without a name", async () => {
     const stage = await Stage.talking();
     stage.ben(3, "no JSON");

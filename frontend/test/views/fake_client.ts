@@ -42,7 +42,7 @@ export function message(number: number, part: Partial<Message> = {}): Message {
 export class FakeConversation implements Conversation {
   readonly calls: [string, ...unknown[]][] = [];
   readonly state = new Value<ConversationState>({
-    channelId: "1", me: "1", commonInterests: [], connection: "open", retryAt: null, upToDate: true,
+    channelId: "1", me: "1", commonInterests: [], connection: "open", retryAt: null, held: null, upToDate: true,
     peer: { id: "2", name: "Mia", picture: "", presence: "online", typing: false },
     messages: [], firstUnseenId: null, unseenCount: 0, hasOlder: false, loadingOlder: false, ended: null,
   });
@@ -61,6 +61,7 @@ export class FakeConversation implements Conversation {
   loadOlder = async () => this.#note("loadOlder");
   reconnect = () => this.#note("reconnect");
   fileUrl = async (objectKey: string) => `/files/${objectKey}`;
+  fileUrlToSave = this.fileUrl;
 
   #note(name: string, ...values: unknown[]): void {
     this.calls.push([name, ...values]);

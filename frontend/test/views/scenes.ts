@@ -47,6 +47,7 @@ export const scenes: Record<string, (client: FakeClient) => void> = {
   chat: (client) => void chat(client),
   typing: (client) => chat(client).state.patch({ peer: { id: "2", name: "Mia", picture: "", presence: "online", typing: true } }),
   offline: (client) => chat(client).state.patch({ connection: "offline", upToDate: true }),
+  held: (client) => chat(client).state.patch({ held: { code: "unavailable", message: "Not now.", retryable: true } }),
   broken: (client) => chat(client).state.patch({ connection: "connecting" }),
   failed: (client) => {
     const failed = { ...message(50, { mine: true, text: "Can you see this?", time: Date.now() }), state: "failed", id: null } as const;

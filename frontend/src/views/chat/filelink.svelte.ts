@@ -44,7 +44,7 @@ export class FileLink {
     this.problem = "";
     try {
       const anchor = document.createElement("a");
-      anchor.href = await this.#conversation.fileUrl(this.#objectKey);
+      anchor.href = await this.#conversation.fileUrlToSave(this.#objectKey);
       anchor.download = name;
       anchor.target = "_blank";
       anchor.rel = "noopener";
