@@ -185,3 +185,13 @@ test("an address that was refused is asked for anew", async () => {
   await scene.clock.advance(500);
   expect(await answer).toBe("/put/2");
 });
+
+test("an address to save a file is another one than that to show it, and asked for each time", async () => {
+  const scene = new Scene();
+  const first = scene.links.urlToSave("7/a.mp3", "a.mp3");
+  await scene.clock.advance(500);
+  const second = scene.links.url("7/a.mp3", "a.mp3");
+  await scene.clock.advance(500);
+  expect([await first, await second]).toEqual(["/put/1", "/put/2"]);
+  expect(scene.asked.map((url) => url.searchParams.get("save"))).toEqual(["true", null]);
+});

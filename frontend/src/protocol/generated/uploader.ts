@@ -96,7 +96,7 @@ export interface components {
         DownloadLink: {
             /**
              * Url
-             * @description Relative to the origin of the page.
+             * @description Relative to the origin of the page, or at the public address of the object store.
              */
             url: string;
         };
@@ -121,7 +121,7 @@ export interface components {
             object_key: string;
             /**
              * Url
-             * @description Relative to the origin of the page.
+             * @description Relative to the origin of the page, or at the public address of the object store.
              */
             url: string;
         };
@@ -132,7 +132,7 @@ export interface components {
         UploadedFile: {
             /**
              * Url
-             * @description Relative to the origin of the page.
+             * @description Relative to the origin of the page, or at the public address of the object store.
              */
             url: string;
             /** Name */
@@ -207,6 +207,8 @@ export interface operations {
                 okb64: string;
                 /** @description The name under which a browser saves the file. */
                 name?: string;
+                /** @description Whether a browser saves it, even if it could show it. */
+                save?: boolean;
             };
             header?: never;
             path?: never;
