@@ -43,6 +43,9 @@ class PortClaims:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self._claims))
 
+    def claimed(self) -> list[int]:
+        return list(self._claims.values())
+
     def release(self) -> None:
         for claim in self._sockets:
             claim.close()

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from cluster.engines.all import Engines
 from cluster.engines.cassandra import CassandraEngine
 from cluster.engines.engine import Engine, running
 from cluster.engines.kafka import KafkaEngine
@@ -21,12 +22,20 @@ from cluster.parts import MissingPart
 AnEngine = TypeVar("AnEngine", bound=Engine)
 
 
-def running_engine(engine: AnEngine) -> Iterator[AnEngine]:
-    """The engine, ready; its data is removed at the end. Skips, loudly, where this machine lacks what it is made of."""
+def fetched(engine: Engine | Engines) -> None:
+    """Have what it is made of, or skip."""
     try:
         engine.fetch()
     except MissingPart as missing:
         pytest.skip(f"MISSING: {missing}")
+
+
+def running_engine(engine: AnEngine) -> Iterator[AnEngine]:
+    """The engine, ready; its data is removed at the end. Skips, loudly, where this machine lacks what it is made of.
+
+    `python -m cluster fetch` gets that with its progress shown, and without the time limit of a test.
+    """
+    fetched(engine)
     with running(engine):
         yield engine
     engine.wipe()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from cluster.child import Child
-from cluster.engines.cassandra_options import JVM_OPTIONS, LOGBACK, SMALL
+from cluster.engines.cassandra_options import COMMITLOG_SYNC, JVM_OPTIONS, LOGBACK, SMALL
 from cluster.engines.cql import CqlConnection
 from cluster.engines.engine import Engine, running, silent
 from cluster.java import class_archive, class_path, fetch_jars, find_java
@@ -29,10 +30,17 @@ class CassandraEngine(Engine):
     name = "Cassandra"
     section = "cassandra"
 
-    def __init__(self, folder: Path, size: int = 1, say: Callable[[str], None] = silent, record: Path | None = None) -> None:
-        """`record`: run without a class archive, and write one there when stopped."""
+    def __init__(
+        self,
+        folder: Path,
+        size: int = 1,
+        say: Callable[[str], None] = silent,
+        sync: Literal["batch", "periodic"] = "batch",
+        record: Path | None = None,
+    ) -> None:
+        """`sync`: see `COMMITLOG_SYNC`. `record`: run without a class archive, and write one there when stopped."""
         super().__init__(folder, say)
-        self._hosts, self._record = HOSTS[size], record
+        self._hosts, self._record, self._sync = HOSTS[size], record, COMMITLOG_SYNC[sync]
         self._claims = PortClaims(folder / "ports.json", ["client", "storage"], self._hosts)
         self._jars = self._archive = Path()
 
@@ -65,7 +73,7 @@ class CassandraEngine(Engine):
         folder = self.folder / f"node{n}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logback.xml").write_text(LOGBACK)
-        (folder / "cassandra.yaml").write_text(yaml.safe_dump({**self._options(n, host), **SMALL}))
+        (folder / "cassandra.yaml").write_text(yaml.safe_dump({**self._options(n, host), **self._sync, **SMALL}))
         return Child(f"Cassandra node {n}", folder, lambda: self._command(folder))
 
     def _command(self, folder: Path) -> Sequence[str]:

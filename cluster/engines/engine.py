@@ -95,6 +95,7 @@ class Engine(ABC):
             try:
                 self._check()
             except Exception as error:
+                self._refuse_if_closed()
                 dead = [node for node in self._nodes if not node.is_running]
                 if dead or time.monotonic() - began > most_s:
                     node = (dead or self._nodes)[0]
@@ -121,6 +122,7 @@ class Engine(ABC):
     def wipe(self) -> None:
         """Remove the data of the stopped engine."""
         assert not any(node.is_running for node in self._nodes), f"{self.name} runs"
+        self._nodes = []
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:

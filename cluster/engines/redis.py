@@ -59,6 +59,10 @@ class RedisEngine(Engine):
         """Of one node alone, not of the cluster."""
         return redis.Redis(HOST, self._claims[f"client{n}"], socket_timeout=2, decode_responses=True)
 
+    def cluster(self) -> redis.RedisCluster:
+        """Of all of them together."""
+        return redis.RedisCluster.from_url(f"redis://{self.settings.nodes[0]}", decode_responses=True)
+
     def masters(self) -> list[int]:
         """The numbers of the running nodes that are masters now."""
         return [n for n, node in enumerate(self.nodes) if node.is_running and self._role(n) == "master"]
@@ -98,7 +102,7 @@ class RedisEngine(Engine):
         followers = [self._follows(n) for n in range(MASTERS, self._size)]
         if not all(followers) or self._replicas_known() < len(followers):
             raise ConnectionError("not every master has its replica yet")
-        with redis.RedisCluster.from_url(f"redis://{self.settings.nodes[0]}") as cluster:
+        with self.cluster() as cluster:
             cluster.set("randomchat.cluster.ready", "1", ex=10)
 
     def _view(self, n: int) -> dict[str, str]:

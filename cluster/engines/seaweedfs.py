@@ -6,8 +6,8 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,13 @@ class SeaweedEngine(Engine):
     def fetch(self) -> None:
         find_weed()
 
+    def close(self) -> None:
+        ports = self._claims.claimed()
+        super().close()
+        for port in ports:  # killed, it leaves them behind
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                socket.unlink(missing_ok=True)
+
     def _make_nodes(self) -> list[Child]:
         folder = self.folder / "weed"
         (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -71,17 +78,16 @@ class SeaweedEngine(Engine):
 
     def _check(self) -> None:
         """A bucket can be made and an object be put: that is refused until the volume server has reported."""
-        store = self._client()
-        try:
+        with self.client() as store:
             with suppress(store.exceptions.BucketAlreadyOwnedByYou):
                 store.create_bucket(Bucket=READY_BUCKET)
             store.put_object(Bucket=READY_BUCKET, Key="ready", Body=b"ready")
             store.delete_object(Bucket=READY_BUCKET, Key="ready")
-        finally:
-            store.close()
 
-    def _client(self) -> Any:
-        return get_session().create_client(
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """One of botocore's, which blocks."""
+        client = get_session().create_client(
             "s3",
             endpoint_url=self.settings.endpoint,
             region_name=self.settings.region,
@@ -95,6 +101,10 @@ class SeaweedEngine(Engine):
                 read_timeout=5,
             ),
         )
+        try:
+            yield client
+        finally:
+            client.close()
 
 
 OPTIONS = [
