@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test check format engines distributed bench chaos openapi lock clean
+.PHONY: help install run client proto test check format engines distributed bench bench-distributed chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ DATA_DIR ?= data
 MINUTES ?= 5
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/run client .venv/tools proto ## Set everything up: the product, the tools of its tests, a browser for them
 
@@ -47,6 +47,9 @@ distributed: .venv/dev client proto ## Run all services on all engines behind ng
 
 bench: .venv/dev ## Measure cost, latency, memory and matching
 	@$(BIN)/python -m benchmarks
+
+bench-distributed: .venv/dev ## Measure the same of all services and engines on this machine
+	@$(BIN)/python -m benchmarks.distributed
 
 chaos: .venv/dev ## Kill the server under load, again and again, and judge what clients saw (MINUTES=)
 	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -61,23 +62,22 @@ def _row(measured: Measurement, run: str, load: Load) -> Row:
 
 
 def _median(name: str, all_of: list[Measurement], load: Load) -> Row:
-    """Times by their median, faults by their sum."""
     seen = [measured.outcome for measured in all_of]
-    return _row(
-        Measurement(
-            f"**{name}**",
-            Outcome(
-                sent=sum(one.sent for one in seen),
-                lost=sum(one.lost for one in seen),
-                doubled=sum(one.doubled for one in seen),
-                misplaced=sum(one.misplaced for one in seen),
-                refused=sum(one.refused for one in seen),
-                p50_ms=median(one.p50_ms for one in seen),
-                p99_ms=median(one.p99_ms for one in seen),
-                generator_late_p99_ms=median(one.generator_late_p99_ms for one in seen),
-            ),
-            median(one.cpu_s_per_100k for one in all_of),
-        ),
-        "median",
-        load,
+    cost = median(one.cpu_s_per_100k for one in all_of)
+    return _row(Measurement(f"**{name}**", summary(seen), cost), "median", load)
+
+
+def summary(seen: Sequence[Outcome]) -> Outcome:
+    """Times by their median, faults by their sum."""
+    return Outcome(
+        sent=sum(one.sent for one in seen),
+        lost=sum(one.lost for one in seen),
+        doubled=sum(one.doubled for one in seen),
+        misplaced=sum(one.misplaced for one in seen),
+        refused=sum(one.refused for one in seen),
+        p50_ms=median(one.p50_ms for one in seen),
+        p99_ms=median(one.p99_ms for one in seen),
+        ack_p50_ms=median(one.ack_p50_ms for one in seen),
+        ack_p99_ms=median(one.ack_p99_ms for one in seen),
+        generator_late_p99_ms=median(one.generator_late_p99_ms for one in seen),
     )

@@ -51,7 +51,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Each message should come twice: to its sender and to the peer. Times in ms, from when it was meant to leave."""
+    """Each message should come twice: to its sender and to the peer. Times in ms, from when it was meant to leave.
+
+    `ack_...`: to the sender's copy; the others: to the peer's.
+    """
 
     sent: int
     lost: int
@@ -60,6 +63,8 @@ class Outcome:
     refused: int
     p50_ms: float
     p99_ms: float
+    ack_p50_ms: float
+    ack_p99_ms: float
     generator_late_p99_ms: float
 
 
@@ -73,7 +78,7 @@ class OpenLoop:
     def __init__(self, pairs: Sequence[tuple[Line, Line]], load: Load, first: int = 0, drain_s: float = 10.0) -> None:
         self._pairs, self._load, self._first, self._drain_s = pairs, load, first, drain_s
         self._copies = [bytearray(load.messages), bytearray(load.messages)]
-        self._waits, self._lags = array("d"), array("d")
+        self._waits, self._ack_waits, self._lags = array("d"), array("d"), array("d")
         self._doubled = self._misplaced = self._refused = self._arrived = self._sent = 0
         self._began = 0.0
         self._all_arrived = asyncio.Event()
@@ -136,8 +141,8 @@ class OpenLoop:
             self._doubled += 1
             return
         self._copies[side][number] = 1
-        if side != self.sender_of(number)[1]:
-            self._waits.append(time.perf_counter() - self._began - number / self._load.rate)
+        waits = self._ack_waits if side == self.sender_of(number)[1] else self._waits
+        waits.append(time.perf_counter() - self._began - number / self._load.rate)
         self._arrived += 1
         if self._arrived == 2 * self._load.messages:
             self._all_arrived.set()
@@ -157,6 +162,8 @@ class OpenLoop:
             refused=self._refused,
             p50_ms=1000 * percentile(self._waits, 50),
             p99_ms=1000 * percentile(self._waits, 99),
+            ack_p50_ms=1000 * percentile(self._ack_waits, 50),
+            ack_p99_ms=1000 * percentile(self._ack_waits, 99),
             generator_late_p99_ms=1000 * percentile(self._lags, 99),
         )
 

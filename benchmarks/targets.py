@@ -49,7 +49,8 @@ class EchoTarget:
         return [(door, door) for door in (Door(f"/pair/{next(self._numbers)}") for _ in range(pairs))]
 
     async def connect(self, doors: list[tuple[Door, Door]]) -> list[Pair]:
-        return _in_pairs([socket for socket, _ in await _open_all(self.server.port, doors)])
+        ports = (self.server.port, self.server.port)
+        return _in_pairs([socket for socket, _ in await _open_all(ports, doors)])
 
 
 class RandomchatTarget:
@@ -64,9 +65,7 @@ class RandomchatTarget:
         return [(one.door, other.door) for one, other in await pair_up(self.server.port, pairs)]
 
     async def connect(self, doors: list[tuple[Door, Door]]) -> list[Pair]:
-        opened = await _open_all(self.server.port, doors)
-        await asyncio.wait_for(asyncio.gather(*(entry.synced.wait() for _, entry in opened)), JOIN_S)
-        return _in_pairs([socket for socket, _ in opened])
+        return await open_chats((self.server.port, self.server.port), doors)
 
 
 class _Entry:
@@ -80,11 +79,18 @@ class _Entry:
             self.synced.set()
 
 
-async def _open_all(port: int, doors: list[tuple[Door, Door]]) -> list[tuple[Socket, _Entry]]:
-    flat = [door for pair in doors for door in pair]
+async def open_chats(ports: tuple[int, int], doors: list[tuple[Door, Door]]) -> list[Pair]:
+    """Chat sockets that are through with their replay; each member of a pair goes in at a port of its own."""
+    opened = await _open_all(ports, doors)
+    await asyncio.wait_for(asyncio.gather(*(entry.synced.wait() for _, entry in opened)), JOIN_S)
+    return _in_pairs([socket for socket, _ in opened])
+
+
+async def _open_all(ports: tuple[int, int], doors: list[tuple[Door, Door]]) -> list[tuple[Socket, _Entry]]:
+    flat = [at for pair in doors for at in zip(ports, pair, strict=True)]
     opened = []
     for start in range(0, len(flat), CONNECT_AT_ONCE):
-        opened += await asyncio.gather(*(_open(port, door) for door in flat[start : start + CONNECT_AT_ONCE]))
+        opened += await asyncio.gather(*(_open(*at) for at in flat[start : start + CONNECT_AT_ONCE]))
     return opened
 
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import structlog
+from prometheus_client import Counter
 
 from randomchat.errors import RandomchatError
 from randomchat.infra.grpc_credentials import CallToken, find_token
@@ -39,6 +40,21 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
 async def _refuse(_requests: object, context: Context) -> NoReturn:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The shared token is missing or wrong.")
+
+
+class CountInterceptor(grpc.aio.ServerInterceptor):
+    """Counts the calls of each method that there is."""
+
+    def __init__(self, calls: Counter) -> None:
+        self._calls = calls
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        handler = await continuation(handler_call_details)
+        if handler is not None:
+            self._calls.labels(handler_call_details.method).inc()
+        return handler
 
 
 class RefusalInterceptor(grpc.aio.ServerInterceptor):

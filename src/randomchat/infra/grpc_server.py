@@ -11,10 +11,11 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry, Counter
 
 from randomchat.config import GrpcSettings
 from randomchat.infra.grpc_credentials import CallToken, server_credentials
-from randomchat.infra.grpc_interceptors import RefusalInterceptor, TokenInterceptor
+from randomchat.infra.grpc_interceptors import CountInterceptor, RefusalInterceptor, TokenInterceptor
 from randomchat.infra.runtime import StartupError
 
 STOP_S = 2.0
@@ -44,19 +45,25 @@ class Servicer(Protocol):
 class GrpcServer:
     """Serves the other services on `grpc.host` and `grpc.port`. `port`: the one that was taken, once started."""
 
-    def __init__(self, settings: GrpcSettings, servicers: Sequence[Servicer]) -> None:
-        """Raises `SettingsError` where the token or a certificate can't be used: without them nobody is served."""
+    def __init__(self, settings: GrpcSettings, servicers: Sequence[Servicer], registry: CollectorRegistry | None = None) -> None:
+        """`registry`: gets a counter of the calls.
+
+        Raises `SettingsError` where the token or a certificate can't be used: without them nobody is served.
+        """
         self._settings = settings
         self._servicers = servicers
         self._token = CallToken(settings)
         self._credentials = server_credentials(settings.tls)
+        self._calls = Counter(
+            "randomchat_grpc_calls_total", "Calls of other services.", ["method"], registry=registry or CollectorRegistry()
+        )
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.port = settings.port
 
     async def start(self) -> None:
         """Listen and answer. Raises `StartupError` where the address can't be taken."""
-        interceptors = (TokenInterceptor(self._token), RefusalInterceptor())
+        interceptors = (TokenInterceptor(self._token), CountInterceptor(self._calls), RefusalInterceptor())
         server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
         names = [servicer.name for servicer in self._servicers]
         for servicer in self._servicers:
