@@ -35,7 +35,11 @@ POLL_S = 0.05
 PATIENCE_S = 3.0
 """For how long a pending claim is waited for in one call."""
 
-_SELECT = Query("SELECT channel_id, partner_id, not_after_ms FROM tickets WHERE ticket_id = ?", serial=True)
+_COLUMNS = "SELECT channel_id, partner_id, not_after_ms FROM tickets WHERE ticket_id = ?"
+_SELECT = Query(_COLUMNS, serial=True)
+_GLANCE = Query(_COLUMNS)
+"""For whoever waits, as it is in no conditional write's way. It may miss a claim that is just being placed."""
+
 # Never INSERT: that would leave a row without a claim behind.
 _CLAIM = Query("""
 UPDATE tickets USING TTL ? SET channel_id = ?, partner_id = ?, not_after_ms = ? WHERE ticket_id = ?
@@ -96,22 +100,25 @@ class CassandraTickets:
             return None
         return claim.channel_id
 
-    async def find_claim(self, ticket_id: TicketId) -> Claim | None:
+    async def find_claim(self, ticket_id: TicketId, query: Query = _SELECT) -> Claim | None:
         """What a ticket's row says, once every conditional write to it that is under way has happened or never will."""
-        rows = await self._cassandra.read(_SELECT, (ticket_id,))
+        rows = await self._cassandra.read(query, (ticket_id,))
         return Claim(ticket_id, *rows[0]) if rows and rows[0][0] is not None else None
 
     async def _place(self, claim: Claim) -> bool:
-        """Write a claim, if there is none and the time allows it."""
+        """Write a claim, if there is none and the time allows it. False also where the outcome is unknown: then it shows."""
         if self._clock.wall_ms() > claim.not_after_ms:
             return False
         values = (self._ttl_s, claim.channel_id, claim.partner_id, claim.not_after_ms, claim.ticket_id, claim.channel_id)
-        return await self._cassandra.write_if(_CLAIM, values)
+        try:
+            return await self._cassandra.write_if(_CLAIM, values)
+        except Unavailable:  # often there were just too many at once for one row
+            return False
 
-    async def _is_final(self, claim: Claim) -> bool:
+    async def _is_final(self, claim: Claim, query: Query = _SELECT) -> bool:
         if claim.partner_id < claim.ticket_id:
             return True
-        partner = await self.find_claim(claim.partner_id)
+        partner = await self.find_claim(claim.partner_id, query)
         return partner is not None and partner.channel_id == claim.channel_id
 
     async def _clear_for(self, first: Claim, found: Claim | None, not_after_ms: int) -> None:
@@ -138,7 +145,7 @@ class CassandraTickets:
         """Return when a claim was removed. Raises `Conflict` where it has become final."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + PATIENCE_S
-        while not await self._is_final(claim):
+        while not await self._is_final(claim, _GLANCE):
             if self._clock.wall_ms() > claim.not_after_ms:
                 if await self._void(claim):
                     return
@@ -146,7 +153,7 @@ class CassandraTickets:
             if loop.time() > end_s:
                 raise Unavailable
             await asyncio.sleep(POLL_S)
-            if await self.find_claim(claim.ticket_id) != claim:
+            if await self.find_claim(claim.ticket_id, _GLANCE) != claim:
                 return
         raise Conflict
 

@@ -11,7 +11,10 @@ import acsylla
 from randomchat.config import CassandraSettings, SettingsError
 
 COALESCE_US = 1000
-"""For how long the driver's thread looks out for more requests after one. It sends the first at once all the same."""
+"""For how long the driver's thread looks out for more requests after one. Requests do not wait for it.
+
+Measured at 500 inserts a second: 20 CPU-s per 100,000 with 1000 and with more, 25 with 200, the driver's own choice.
+"""
 
 RECONNECT_MS = (100, 500)
 HEARTBEAT_S = 5

@@ -186,6 +186,15 @@ async def test_nothing_is_left_of_a_channel_that_came_second(scene: Scene) -> No
         await scene.repository.get_channel(lost)
 
 
+async def test_who_came_second_has_its_own_ticket_back_at_once(scene: Scene) -> None:
+    mine, one, other, third = [TicketId(scene.fresh_id()) for _ in range(4)]
+    await scene.create((ADA, BOB), (one, other))
+    with pytest.raises(Conflict):
+        await scene.create((EVE, BOB), (mine, other))
+    channel = await scene.create((EVE, ADA), (mine, third))
+    assert await channels_of(scene, mine, third) == [channel, channel]
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_of_crossed_pairs_no_ticket_gets_two_channels(scene: Scene, mortal: MortalCassandra, seed: int) -> None:
     """Chains and rings of pairs at once, some of whose makers die on the way."""
