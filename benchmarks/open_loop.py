@@ -67,6 +67,10 @@ class Outcome:
     ack_p99_ms: float
     generator_late_p99_ms: float
 
+    @property
+    def faults(self) -> int:
+        return self.lost + self.doubled + self.misplaced + self.refused
+
 
 class OpenLoop:
     """One load over connected pairs.

@@ -84,7 +84,7 @@ async def _counts(system: System, options: argparse.Namespace) -> None:
     await counters.wait_for_sweeps(swept + 2 * options.pairs * system.chat_nodes)
     counts, seen = await counters.per_message(pairs, SLOPE, options.seconds)
     await close_all(pairs)
-    faults = sum(one.lost + one.doubled + one.misplaced + one.refused for one in seen)
+    faults = sum(one.faults for one in seen)
     title = f"Requests for one message more, between {SLOPE[0]:.0f} and {SLOPE[1]:.0f}/s"
     _print(title, COUNTED, [(str(system.chat_nodes), *_figures(counts), str(faults))])
 

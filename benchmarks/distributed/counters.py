@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -29,7 +30,7 @@ SWEEPS_S = 30.0
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests, in all, or for each message."""
+    """Requests: in all, in a second, or for each message."""
 
     cassandra_writes: float
     cassandra_statements: float
@@ -41,8 +42,17 @@ class Counts:
     def minus(self, other: Counts) -> Counts:
         return Counts(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
-    def over(self, messages: float) -> Counts:
-        return Counts(*(count / messages for count in astuple(self)))
+    def over(self, number: float) -> Counts:
+        return Counts(*(count / number for count in astuple(self)))
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """What was counted in a second of a load, and how many messages that second had."""
+
+    counts: Counts
+    rate: float
+    outcome: Outcome
 
 
 class Counters:
@@ -50,6 +60,7 @@ class Counters:
 
     def __init__(self, cassandra: CassandraEngine, kafka: KafkaEngine, redis: RedisEngine, services: Services) -> None:
         self._cassandra, self._kafka, self._redis, self._services = cassandra, kafka, redis, services
+        self._topic_ends: dict[str, int] = {}
 
     async def read(self) -> Counts:
         writes, statements = await self._count_cassandra()
@@ -66,24 +77,26 @@ class Counters:
     ) -> tuple[Counts, list[Outcome]]:
         """What one more message costs: the slope between two rates, so that what happens by the clock falls out."""
         few, many = (Load(rate, seconds) for rate in rates)
-        spent_on_few, seen_few = await self._spent_on(pairs, few, first=0)
-        spent_on_many, seen_many = await self._spent_on(pairs, many, first=few.messages)
-        return spent_on_many.minus(spent_on_few).over(many.messages - few.messages), [seen_few, seen_many]
+        at_few = await self._watch(pairs, few, first=0)
+        at_many = await self._watch(pairs, many, first=few.messages)
+        slope = at_many.counts.minus(at_few.counts).over(at_many.rate - at_few.rate)
+        return slope, [at_few.outcome, at_many.outcome]
 
     def count_sweeps(self) -> float:
         """Of all chat nodes, so far."""
         return self._sum_metric(["chat"], SWEEPS)
 
-    async def wait_for_sweeps(self, count: int) -> None:
+    async def wait_for_sweeps(self, count: float) -> None:
         """Until there were so many: those that follow a socket's join are no message's."""
         async with asyncio.timeout(SWEEPS_S):
             while self.count_sweeps() < count:  # noqa: ASYNC110 - other processes set no event
                 await asyncio.sleep(0.1)
 
-    async def _spent_on(self, pairs: Sequence[Pair], load: Load, first: int) -> tuple[Counts, Outcome]:
-        before = await self.read()
+    async def _watch(self, pairs: Sequence[Pair], load: Load, first: int) -> _Watched:
+        before, began = await self.read(), time.perf_counter()
         outcome = await OpenLoop(pairs, load, first=first).run()
-        return (await self.read()).minus(before), outcome
+        after, lasted = await self.read(), time.perf_counter() - began
+        return _Watched(after.minus(before).over(lasted), load.messages / lasted, outcome)
 
     async def _count_cassandra(self) -> tuple[int, int]:
         """Writes to our tables, and statements of all clients."""
@@ -98,14 +111,15 @@ class Counters:
         return writes, round(values["prepared_statements_executed"] + values["regular_statements_executed"])
 
     def _count_kafka_records(self) -> int:
-        """All that was ever posted to the nodes' topics."""
+        """All that was ever posted to the nodes' topics; what was deleted since an earlier look goes on to count."""
         consumer = Consumer({"bootstrap.servers": ",".join(self._kafka.settings.brokers), "group.id": "counters"})
         try:
             topics = [topic for topic in consumer.list_topics(timeout=KAFKA_S).topics if topic.startswith(TOPICS)]
-            ends = [consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=KAFKA_S)[1] for topic in topics]
+            for topic in topics:
+                self._topic_ends[topic] = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=KAFKA_S)[1]
         finally:
             consumer.close()
-        return sum(ends)
+        return sum(self._topic_ends.values())
 
     def _count_redis_commands(self) -> int:
         """Those of scripts too."""

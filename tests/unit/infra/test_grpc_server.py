@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from prometheus_client import CollectorRegistry
+from prometheus_client.samples import Sample
 
 from randomchat.config import SettingsError
 from randomchat.errors import Unavailable
@@ -45,6 +48,10 @@ async def line(server: GrpcServer) -> AsyncIterator[grpc.aio.Channel]:
     """What any client has that knows nothing of this product."""
     async with grpc.aio.insecure_channel(f"{HOST}:{server.port}") as line:
         yield line
+
+
+def samples_of(registry: CollectorRegistry, name: str) -> list[Sample]:
+    return [sample for family in registry.collect() for sample in family.samples if sample.name == name]
 
 
 async def health_of(line: grpc.aio.Channel, service: str, metadata: Metadata = ()) -> int:
@@ -137,6 +144,19 @@ async def test_a_port_that_is_taken_is_one_line(server: GrpcServer, users: Scrip
     rival = GrpcServer(grpc_settings(server.port), [UserServicer(users)])
     with pytest.raises(StartupError, match=rf"can't listen on 127\.0\.0\.1:{server.port}"):
         await rival.start()
+
+
+async def test_calls_are_counted_by_method_and_unknown_ones_are_not(users: ScriptedUsers) -> None:
+    registry = CollectorRegistry()
+    server = GrpcServer(grpc_settings(), [UserServicer(users)], registry)
+    await server.start()
+    async with grpc.aio.insecure_channel(f"{HOST}:{server.port}") as line:
+        for method in ("Authenticate", "Authenticate", "Unheard"):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await call_raw(line, method, b"")
+    await server.close()
+    counted = {sample.labels["method"]: sample.value for sample in samples_of(registry, "randomchat_grpc_calls_total")}
+    assert counted == {f"/{SERVICE}/Authenticate": 2}
 
 
 async def test_whoever_drains_says_so_and_still_answers(server: GrpcServer, line: grpc.aio.Channel) -> None:
