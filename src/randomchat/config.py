@@ -133,7 +133,8 @@ class UploaderSettings(Section):
     max_bytes: PositiveInt = Field(64 << 20, description="Largest file.")
     link_minutes: PositiveFloat = Field(5, description="How long a link for an upload or a download is good.")
     per_minute: PositiveInt = Field(30, description="Uploads a minute and user.")
-    least_bytes_per_second: PositiveInt = Field(4096, description="An upload that is slower for half a minute is given up.")
+    least_bytes_per_second: PositiveInt = Field(4096, description="An upload that is slower for `slow_s` seconds is given up.")
+    slow_s: PositiveFloat = Field(30, description="See `least_bytes_per_second`.")
     keep_free_bytes: int = Field(256 << 20, ge=0, description="Room on the disk that files leave to everything else.")
 
 

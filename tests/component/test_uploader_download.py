@@ -127,6 +127,11 @@ async def test_a_file_is_saved_under_the_name_that_was_asked_for(each_site: Uplo
     assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
+async def test_media_are_saved_where_that_was_asked_for(site: UploaderSite) -> None:
+    answer = await get(site, await site.link(await site.upload(), more="&save=true&name=a.png"))
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a.png"
+
+
 @pytest.mark.parametrize("name", ["a%0D%0AX-Evil:1", "a%00", "%E2%80%AEgpj.exe", "x" * 256])
 async def test_a_name_that_deceives_is_400(site: UploaderSite, name: str) -> None:
     answer = await site.ask("GET", f"{PRESIGN}?okb64={base64_of(await site.upload())}&name={name}", token=ANNA)

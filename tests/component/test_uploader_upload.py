@@ -303,6 +303,20 @@ async def test_a_body_that_is_shorter_than_it_says_is_not_taken(each_site: Uploa
     assert not await each_site.is_stored(key)
 
 
+async def test_whoever_trickles_is_given_up(tmp_path: Path) -> None:
+    async with site_on_folder(tmp_path, uploader=UploaderSettings(least_bytes_per_second=1000, slow_s=0.2)) as site:
+        key, url = await site.presign()
+        form = "Content-Type: multipart/form-data; boundary=X"
+        for line in (f"PUT {url} HTTP/1.1", "POST /api/uploader/upload/files HTTP/1.1"):
+            async with connected(site.port) as client:
+                client.send(request(line, f"Authorization: Bearer {ANNA}", form, "Content-Length: 5000", body=b"--X\r\n"))
+                answer = await client.read_answer()
+            assert (answer.status, answer.error) == (503, "unavailable")
+            assert b"slowly" in answer.body
+        assert not await site.is_stored(key)
+        await wait_for(site, something=False)
+
+
 async def test_what_follows_a_body_is_not_part_of_it(site: UploaderSite) -> None:
     key, url = await site.presign()
     async with connected(site.port) as client:

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 GIVE_FILE = """(element, [kind, name]) => {
   const transfer = new DataTransfer();
-  transfer.items.add(new File(["content"], name, { type: name.endsWith("png") ? "image/png" : "text/plain" }));
+  const type = { png: "image/png", mp3: "audio/mpeg", txt: "text/plain" }[name.split(".")[1]];
+  transfer.items.add(new File(["content"], name, { type }));
   const init = { bubbles: true, cancelable: true, clipboardData: transfer, dataTransfer: transfer };
   element.dispatchEvent(kind === "paste" ? new ClipboardEvent("paste", init) : new DragEvent("drop", init));
 }"""
@@ -51,6 +52,20 @@ def test_pasted_and_dropped_files_are_sent(browser: Browser, server: Deployment)
         expect(mia.page.get_by_role("button", name="pasted.png")).to_be_visible()
         noa.page.get_by_role("log").evaluate(GIVE_FILE, ["drop", "dropped.txt"])
         expect(mia.page.get_by_role("button", name="Download dropped.txt")).to_be_visible()
+
+
+def test_what_a_browser_could_play_is_saved_where_that_is_asked_for(browser: Browser, server: Deployment) -> None:
+    with pair(browser, server.address) as (noa, mia):
+        with noa.page.expect_request(lambda request: request.method == "PUT") as put:
+            noa.composer.evaluate(GIVE_FILE, ["paste", "song.mp3"])
+        button = mia.page.get_by_role("button", name="Download song.mp3")
+        expect(button).to_be_visible()
+        with mia.page.expect_download() as download:
+            button.click()
+        assert Path(download.value.path()).read_bytes() == b"content"
+        assert download.value.suggested_filename == "song.mp3"
+        assert put.value.url.startswith(server.address) == download.value.url.startswith(server.address)
+        noa.has_no_complaint()
 
 
 def test_a_file_that_can_not_be_sent_says_why_and_goes_away(browser: Browser, server: Deployment) -> None:

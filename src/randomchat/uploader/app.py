@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -14,7 +15,7 @@ from randomchat.interfaces.chat import ChatApi
 from randomchat.uploader.admission import Admission
 from randomchat.uploader.links import Links
 from randomchat.uploader.links_signed import SignedLinks
-from randomchat.uploader.pace import WITHIN_S, Pace
+from randomchat.uploader.pace import Pace
 from randomchat.uploader.rest import create_rest
 from randomchat.uploader.service import UploaderService
 
@@ -41,7 +42,8 @@ def build_uploader_app(
     own = SignedLinks(link_secret, clock, ttl_s=ttl_s)
     links = own if s3 is None else _past_this_server(s3, own, ttl_s)
     service = UploaderService(objects, links, limiter, clock, settings.uploader, limited=settings.limits.enabled)
-    pace = Pace(round(settings.uploader.least_bytes_per_second * WITHIN_S))
+    slow_s = settings.uploader.slow_s
+    pace = Pace(math.ceil(settings.uploader.least_bytes_per_second * slow_s), slow_s)
     return create_rest(service, own, objects, Admission(chat, clock, remember_s=remember_s), pace)
 
 

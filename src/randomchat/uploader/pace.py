@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from randomchat.errors import Unavailable
 
-WITHIN_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Whoever lets us wait for more than `within_s` in all for the next `least_bytes` is given up."""
 
     least_bytes: int
-    within_s: float = WITHIN_S
+    within_s: float
 
     async def keep(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """The same chunks. Only the wait for them counts, not what is done with them. Raises `Unavailable`."""
