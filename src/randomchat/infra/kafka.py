@@ -25,6 +25,7 @@ CHECK_TIMEOUT_S = 0.8
 """A readiness check is given a second."""
 REQUEST_TIMEOUT_S = 2.0
 
+_ANY_TOPIC = "randomchat.any"
 _NOT_THERE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID}
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class Kafka:
     def __init__(self, settings: KafkaSettings, metrics: KafkaMetrics | None = None) -> None:
         self.metrics = metrics or KafkaMetrics(CollectorRegistry())
         self._settings = settings
+        self._address = ", ".join(settings.brokers)
         self._answers: bool | None = None
         self._loops = Loops()
 
@@ -56,8 +58,18 @@ class Kafka:
         await asyncio.to_thread(self._admin.__exit__, None, None, None)
 
     async def check(self) -> None:
-        """Raises `Unavailable` where Kafka does not answer."""
-        await self._request(self._admin.describe_cluster(request_timeout=CHECK_TIMEOUT_S))
+        """Raises `Unavailable` where Kafka does not answer.
+
+        It is asked for some topic, not for the cluster: a broker that was silent for too long says for a moment that there are
+        no brokers, at which `describe_cluster` of librdkafka (2.16) ends the whole process.
+        """
+        asked = self._admin.describe_topics(TopicCollection([_ANY_TOPIC]), request_timeout=CHECK_TIMEOUT_S)
+        try:
+            await self._request(asked[_ANY_TOPIC])
+        except KafkaException as error:
+            if error.args[0].code() in _NOT_THERE:
+                return
+            raise Unavailable(f"Kafka refuses to answer at {self._address}: {_reason(error)}") from error
 
     def post(self, topic: str, data: bytes) -> None:
         """See `Mailbox.post`."""
@@ -80,9 +92,11 @@ class Kafka:
         return True
 
     async def delete_topics(self, topics: Collection[str]) -> None:
-        """Delete topics; those that are not there are passed over."""
+        """Delete topics; those that are not there are passed over. Does not try where Kafka was away a moment ago."""
         if not topics:
             return
+        if self._answers is False:
+            raise self._away()
         deleted = self._admin.delete_topics(list(topics), request_timeout=REQUEST_TIMEOUT_S, operation_timeout=REQUEST_TIMEOUT_S)
         for result in await asyncio.gather(*(self._request(each) for each in deleted.values()), return_exceptions=True):
             if isinstance(result, KafkaException) and result.args[0].code() not in _NOT_THERE:
@@ -118,7 +132,7 @@ class Kafka:
             raise
 
     def _away(self) -> Unavailable:
-        return Unavailable(f"Kafka does not answer at {', '.join(self._settings.brokers)}")
+        return Unavailable(f"Kafka does not answer at {self._address}")
 
     async def _watch(self) -> None:
         """Say once that Kafka is away, and once that it is back."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -106,3 +109,40 @@ def test_nobody_makes_topics_by_itself() -> None:
 
 def test_the_client_knows_all_that_a_producer_is_told() -> None:
     Producer(producer_settings(KafkaSettings())).close()
+
+
+CHECKING = """
+import asyncio, contextlib, sys
+from randomchat.config import KafkaSettings
+from randomchat.errors import Unavailable
+from randomchat.infra.kafka import Kafka
+
+async def check_again_and_again():
+    kafka = Kafka(KafkaSettings(brokers=[sys.argv[1]]))
+    await kafka.start()
+    print("begun", flush=True)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + float(sys.argv[2])
+    while loop.time() < end:
+        with contextlib.suppress(Unavailable):
+            await kafka.check()
+    await kafka.close()
+
+asyncio.run(check_again_and_again())
+"""
+
+
+def test_a_broker_that_was_silent_for_too_long_ends_no_process_that_asks_it(kafka_engine: KafkaEngine) -> None:
+    """For a moment it says that there are no brokers at all."""
+    command = [sys.executable, "-c", CHECKING, *kafka_engine.settings.brokers, "8"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == "begun\n"
+        for _ in range(3):
+            kafka_engine.pause()
+            time.sleep(1.5)
+            kafka_engine.resume()
+            time.sleep(1)
+        _, errors = asking.communicate(timeout=30)
+    kafka_engine.wait_until_ready()
+    assert asking.returncode == 0, errors
