@@ -36,15 +36,17 @@ PATIENCE_S = 3.0
 """For how long a pending claim is waited for in one call."""
 
 _COLUMNS = "SELECT channel_id, partner_id, not_after_ms FROM tickets WHERE ticket_id = ?"
-_SELECT = Query(_COLUMNS, serial=True)
-_GLANCE = Query(_COLUMNS)
-"""For whoever waits, as it is in no conditional write's way. It may miss a claim that is just being placed."""
+_SELECT = Query(_COLUMNS)
+"""May miss a claim that is just being placed, but is in no conditional write's way."""
+
+_SELECT_SERIAL = Query(_COLUMNS, serial=True)
 
 # Never INSERT: that would leave a row without a claim behind.
 _CLAIM = Query("""
 UPDATE tickets USING TTL ? SET channel_id = ?, partner_id = ?, not_after_ms = ? WHERE ticket_id = ?
 IF channel_id = null AND refused[?] = null
 """)
+_SELECT_REFUSED = Query("SELECT refused[?] FROM tickets WHERE ticket_id = ?", serial=True)
 _REFUSE = Query("UPDATE tickets USING TTL ? SET refused[?] = true WHERE ticket_id = ? IF channel_id != ?")
 _RELEASE = Query("DELETE channel_id, partner_id, not_after_ms FROM tickets WHERE ticket_id = ? IF channel_id = ?")
 
@@ -100,8 +102,14 @@ class CassandraTickets:
             return None
         return claim.channel_id
 
-    async def find_claim(self, ticket_id: TicketId, query: Query = _SELECT) -> Claim | None:
-        """What a ticket's row says, once every conditional write to it that is under way has happened or never will."""
+    async def find_claim(self, ticket_id: TicketId) -> Claim | None:
+        """What a ticket's row says. None where no conditional write that is under way can place a claim any more."""
+        return await self._glance(ticket_id) or await self._read(_SELECT_SERIAL, ticket_id)
+
+    async def _glance(self, ticket_id: TicketId) -> Claim | None:
+        return await self._read(_SELECT, ticket_id)
+
+    async def _read(self, query: Query, ticket_id: TicketId) -> Claim | None:
         rows = await self._cassandra.read(query, (ticket_id,))
         return Claim(ticket_id, *rows[0]) if rows and rows[0][0] is not None else None
 
@@ -115,21 +123,27 @@ class CassandraTickets:
         except Unavailable:  # often there were just too many at once for one row
             return False
 
-    async def _is_final(self, claim: Claim, query: Query = _SELECT) -> bool:
+    async def _is_final(self, claim: Claim) -> bool:
+        """Whether it is known to be; `_void` finds out for sure."""
         if claim.partner_id < claim.ticket_id:
             return True
-        partner = await self.find_claim(claim.partner_id, query)
+        partner = await self._glance(claim.partner_id)
         return partner is not None and partner.channel_id == claim.channel_id
 
     async def _clear_for(self, first: Claim, found: Claim | None, not_after_ms: int) -> None:
         """Remove what keeps the larger ticket from its claim; where that can't be, an error says so."""
-        if found is None and self._clock.wall_ms() <= not_after_ms and await self._void(first):
-            raise Unavailable  # most likely the channel was refused here: another one has to be tried
+        if found is None and await self._is_refused(first):
+            await self._release(first)
+            raise Unavailable  # another channel has to be tried
         try:
             await self._clear(found, not_after_ms)
         except Conflict:
             await self._release(first)  # nobody can go on with it, as the larger ticket is taken for good
             raise
+
+    async def _is_refused(self, first: Claim) -> bool:
+        rows = await self._cassandra.read(_SELECT_REFUSED, (first.channel_id, first.partner_id))
+        return bool(rows and rows[0][0])
 
     async def _clear(self, found: Claim | None, not_after_ms: int) -> None:
         """Make room for a claim that could not be placed.
@@ -145,7 +159,7 @@ class CassandraTickets:
         """Return when a claim was removed. Raises `Conflict` where it has become final."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + PATIENCE_S
-        while not await self._is_final(claim, _GLANCE):
+        while not await self._is_final(claim):
             if self._clock.wall_ms() > claim.not_after_ms:
                 if await self._void(claim):
                     return
@@ -153,7 +167,7 @@ class CassandraTickets:
             if loop.time() > end_s:
                 raise Unavailable
             await asyncio.sleep(POLL_S)
-            if await self.find_claim(claim.ticket_id, _GLANCE) != claim:
+            if await self._glance(claim.ticket_id) != claim:
                 return
         raise Conflict
 
