@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from cluster.child import end_with_parent
+from cluster.engines.engine import EngineNotReady
 from cluster.parts import MissingPart
 from cluster.ports import PortTaken
 from cluster.services import NotReady
@@ -36,7 +37,7 @@ def main() -> int:
         return 0
     except MissingPart as missing:
         return _failed(f"this machine lacks {missing}")
-    except (PortTaken, NotReady) as reason:
+    except (PortTaken, EngineNotReady, NotReady) as reason:
         return _failed(str(reason))
     return 0
 

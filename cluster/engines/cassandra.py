@@ -91,14 +91,15 @@ class CassandraEngine(Engine):
         ]
 
     def _options(self, n: int, host: str) -> dict[str, object]:
-        seed = f"{self._hosts[0]}:{self._claims['storage']}"
+        # All are seeds: a node that is none gives up where the seed is slower to start than itself.
+        seeds = ",".join(f"{each}:{self._claims['storage']}" for each in self._hosts)
         return {
             "cluster_name": "randomchat trial",
             "num_tokens": 1,
             "initial_token": n * TOKENS // len(self._hosts) - TOKENS // 2,
             "auto_bootstrap": False,
             "seed_provider": [
-                {"class_name": "org.apache.cassandra.locator.SimpleSeedProvider", "parameters": [{"seeds": seed}]},
+                {"class_name": "org.apache.cassandra.locator.SimpleSeedProvider", "parameters": [{"seeds": seeds}]},
             ],
             "endpoint_snitch": "SimpleSnitch",
             "listen_address": host,

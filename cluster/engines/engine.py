@@ -29,6 +29,10 @@ class Closed(Exception):
     """The engine was closed before it was ready."""
 
 
+class EngineNotReady(RuntimeError):
+    """A node ended, or does not answer; its last words are in the text."""
+
+
 class Engine(ABC):
     """Stopped and started again it has the same ports and the same data. Every method may be called from any thread, and blocks.
 
@@ -88,7 +92,10 @@ class Engine(ABC):
                 node.start()
 
     def wait_until_ready(self, most_s: float = READY_S) -> float:
-        """Wait until a client of all its nodes is served; the answer is how many seconds that took. Raises `Closed`."""
+        """Wait until a client of all its nodes is served; the answer is how many seconds that took.
+
+        Raises `EngineNotReady`, `Closed`.
+        """
         began = time.monotonic()
         while True:
             self._refuse_if_closed()
@@ -99,7 +106,7 @@ class Engine(ABC):
                 dead = [node for node in self._nodes if not node.is_running]
                 if dead or time.monotonic() - began > most_s:
                     node = (dead or self._nodes)[0]
-                    raise RuntimeError(
+                    raise EngineNotReady(
                         f"{node.name} does not answer ({error!r}). Its last words:\n{node.last_words()}"
                     ) from error
                 time.sleep(0.05)
