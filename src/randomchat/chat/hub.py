@@ -43,6 +43,7 @@ class LiveChannel:
         "presence",
         "route_lock",
         "seen",
+        "seen_from",
         "sockets",
         "sweep_at",
         "sweeping",
@@ -71,6 +72,8 @@ class LiveChannel:
         """Messages that this node is still storing: the sweep leaves them alone."""
         self.seen: list[MessageId] = [MessageId(0), MessageId(0)]
         """By side: up to where this member has seen the other's messages."""
+        self.seen_from: list[NodeId | None] = [None, None]
+        """By side: the node that said so; None where it was said here, or by the store."""
         # Presence and typing, by side
         self.presence: list[str] = ["offline", "offline"]
         self.timers: dict[tuple[str, int], asyncio.TimerHandle] = {}

@@ -153,7 +153,7 @@ class ChatNode:
             case Stored():
                 self._delivery.on_stored(live, post.message)
             case Seen():
-                self._seen.on_seen(live, post)
+                self._seen.on_seen(live, node, post)
             case Present():
                 self._presence.on_present(live, node, post)
             case Typing():

@@ -101,7 +101,7 @@ def open_envelope(data: bytes) -> tuple[Envelope, Post]:
         if envelope.version != VERSION:
             raise UnknownPost(f"version {envelope.version}")
         return envelope, _decode_post.decode(envelope.post)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise UnknownPost(str(error)) from None
 
 

@@ -14,7 +14,7 @@ from randomchat.chat.repository import ChatRepository
 from randomchat.chat.socket import ChatSocket
 from randomchat.clock import Clock
 from randomchat.errors import RandomchatError, Unavailable
-from randomchat.ids import ChannelId, MessageId, UserId, parse_id, side_of
+from randomchat.ids import ChannelId, MessageId, NodeId, UserId, parse_id, side_of
 
 log = structlog.get_logger()
 WRITE_EVERY_S = 0.3
@@ -44,7 +44,7 @@ class SeenMarks:
         self._relay(live, side, message_id)
         self._outbox.post_all(live.peers.keys(), Seen(live.id, socket.user_id, message_id))
         if message_id > live.seen[side]:
-            live.seen[side] = message_id
+            live.seen[side], live.seen_from[side] = message_id, None
             self._write_later((live.id, socket.user_id), message_id)
 
     async def _check(self, socket: ChatSocket, message_id: MessageId) -> None:
@@ -55,16 +55,19 @@ class SeenMarks:
             raise RandomchatError(code="unknown_message")
 
     # ---------------------------------------------------------------- from elsewhere
-    def on_seen(self, live: LiveChannel, post: Seen) -> None:
-        """Another node says so."""
+    def on_seen(self, live: LiveChannel, node: NodeId, post: Seen) -> None:
+        """Another node says so. An older mark than that node's own last one is meant so; any other one is late."""
         side = live.side_of(post.reader)
+        if post.message_id < live.seen[side] and live.seen_from[side] != node:
+            return
         self._relay(live, side, post.message_id)
-        live.seen[side] = max(live.seen[side], post.message_id)
+        if post.message_id > live.seen[side]:
+            live.seen[side], live.seen_from[side] = post.message_id, node
 
     def learn(self, live: LiveChannel, side: int, message_id: MessageId) -> None:
         """The store says so; told only if it is news."""
         if message_id > live.seen[side]:
-            live.seen[side] = message_id
+            live.seen[side], live.seen_from[side] = message_id, None
             self._relay(live, side, message_id)
 
     def _relay(self, live: LiveChannel, side: int, message_id: MessageId) -> None:

@@ -103,7 +103,7 @@ class PostOffice:
             envelope = self._envelopes.decode(data)
             if envelope.version == VERSION:
                 return Letter(envelope.sender, envelope.sent_ms, self._posts.decode(envelope.post))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             pass
         self.unknown += 1
         return None

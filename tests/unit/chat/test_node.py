@@ -56,6 +56,48 @@ def test_an_idle_node_does_not_look_like_one_that_stood_still() -> None:
 
 
 # ---------------------------------------------------------------- too late
+def test_a_watermark_that_comes_late_from_another_node_is_not_told_after_a_newer_one() -> None:
+    """The mailbox holds it up, meanwhile the sweep brings the newer one."""
+
+    async def scene(stage: Stage) -> None:
+        one, other = await stage.node(), await stage.node()
+        anna, ben = await stage.connect(one, ANNA), await stage.connect(other, BEN)
+        await stage.until(10)
+        ids: list[str] = []
+        for text in ("one", "two"):
+            anna.send(TEXT, text, client_id=text)
+            await stage.until(11 + len(ids))
+            ids.append(ben.last(TEXT)["message_id"])
+        stage.broker.pause()
+        for message_id in ids:
+            ben.send(SEEN, message_id)
+        await stage.until(20)
+        stage.broker.resume()
+        await stage.until(25)
+        told = [got.frame["payload"] for got in anna.received if got.frame["event"] == SEEN]
+        assert told == sorted(told, key=int)
+        assert told[-1] == ids[1]
+
+    play(scene)
+
+
+def test_watermarks_that_an_old_client_tells_newest_first_are_all_relayed_by_the_other_node() -> None:
+    async def scene(stage: Stage) -> None:
+        one, other = await stage.node(), await stage.node()
+        anna, ben = await stage.connect(one, ANNA), await stage.connect(other, BEN)
+        await stage.until(10)
+        for text in ("one", "two", "three"):
+            anna.send(TEXT, text, client_id=text)
+        await stage.until(11)
+        ids = [got.frame["message_id"] for got in ben.received if got.frame["event"] == TEXT]
+        for message_id in reversed(ids):
+            ben.send(SEEN, message_id)
+        await stage.until(12)
+        assert [got.frame["payload"] for got in anna.received if got.frame["event"] == SEEN] == ids[::-1]
+
+    play(scene)
+
+
 def test_a_post_that_comes_after_10_s_is_left_to_the_sweep() -> None:
     async def scene(stage: Stage) -> None:
         one, other = await stage.node(), await stage.node()

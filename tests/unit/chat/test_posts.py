@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from randomchat.chat.domain import Event, Message
@@ -89,6 +89,7 @@ def test_a_known_post_with_more_fields_is_read() -> None:
 
 
 @given(st.binary())
+@example(b"\x94\x01\xa1\xff\x00\x00")  # a text that is no UTF-8
 def test_noise_is_unknown_and_never_worse(data: bytes) -> None:
     with pytest.raises(UnknownPost):
         open_envelope(data)

@@ -39,6 +39,7 @@ async def test_a_post_arrives_as_it_was_sent(post: Post) -> None:
         msgspec.msgpack.encode([VERSION, "there", 5, ["ask", "one"]]),
         msgspec.msgpack.encode("hello"),
         b"\xc1",
+        b"\x94\x01\xa1\xff\x00\x00",
         b"",
     ],
 )
