@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from randomchat.config import KafkaSettings
 from randomchat.infra.kafka_metrics import KafkaMetrics
@@ -17,6 +19,8 @@ GATHER_S = 0.010
 REPORTS_EVERY_S = 0.5
 FLUSH_S = 0.5
 
+# Else the client writes to standard error by itself when it gives up, whatever its log level.
+_SILENT = logging.Logger("librdkafka", logging.CRITICAL + 1)  # noqa: LOG001 - nobody else is to find it
 _log = structlog.get_logger(__name__)
 
 
@@ -33,7 +37,7 @@ class KafkaProducer:
         self._settings = settings
         self._metrics = metrics
         self._producer: Producer | None = self._connect()
-        self._fatal: KafkaError | None = None
+        self._fatal_reason = ""
         self._gathered: dict[str, list[bytes]] = {}
         self._loops = Loops()
 
@@ -58,7 +62,7 @@ class KafkaProducer:
             await asyncio.to_thread(_close, producer, FLUSH_S)
 
     def _connect(self) -> Producer:
-        return Producer({**producer_settings(self._settings), "error_cb": self._note_error})
+        return Producer({**producer_settings(self._settings), "error_cb": self._note_error, "logger": _SILENT})
 
     def _gather(self, topic: str) -> None:
         self._gathered[topic] = []
@@ -85,13 +89,20 @@ class KafkaProducer:
 
     async def _take_reports(self) -> None:
         """Hear of the posts that were lost, and of the client's own troubles."""
-        if self._producer is None:
+        producer = self._producer
+        if producer is None:
             return
-        self._producer.poll(0)
-        if self._fatal is not None:
-            _log.error("the Kafka producer gave up; a new one goes on", reason=self._fatal.str())
-            broken, self._producer, self._fatal = self._producer, self._connect(), None
-            await asyncio.to_thread(_close, broken, 0)
+        try:
+            producer.poll(0)
+        except KafkaException as error:  # so it tells that it will never send again
+            self._note_fatal(error.args[0])
+            self._producer = self._connect()
+            await asyncio.to_thread(_close, producer, 0)
+
+    def _note_fatal(self, error: KafkaError) -> None:
+        if error.str() != self._fatal_reason:  # without the right to write it is the same one again and again
+            _log.error("the Kafka producer gave up; new ones try in its place", reason=error.str())
+        self._fatal_reason = error.str()
 
     def _note_delivery(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002
         self._count_lost(error)
@@ -99,8 +110,6 @@ class KafkaProducer:
     def _note_error(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - follows another one, which says why
             self.trouble = error.str()
-        if error.fatal():
-            self._fatal = error
 
     def _count_lost(self, error: KafkaError | None) -> None:
         if error is not None:
@@ -108,6 +117,7 @@ class KafkaProducer:
 
 
 def _close(producer: Producer, flush_s: float) -> None:
-    producer.flush(flush_s)
+    with contextlib.suppress(KafkaException):  # one that gave up says so here too
+        producer.flush(flush_s)
     producer.purge()
     producer.close()

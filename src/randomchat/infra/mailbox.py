@@ -20,7 +20,10 @@ class Mailbox(Protocol):
     """
 
     async def subscribe(self, topic: str, receive: Callable[[bytes], None]) -> None:
-        """Make the topic and call `receive`, in the event loop, with each post to it. `receive` must not raise."""
+        """Make the topic and call `receive`, in the event loop, with each post to it. `receive` must not raise.
+
+        Where what carries the posts is away, this returns after some seconds; they come once it is back.
+        """
         ...
 
     def post(self, topic: str, data: bytes) -> None:
@@ -28,5 +31,5 @@ class Mailbox(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop receiving, and give up the topics of this mailbox."""
+        """Stop receiving, and give up the topics of this mailbox. Takes some seconds at most, whatever is away."""
         ...

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import CollectorRegistry
 
 from randomchat.config import KafkaSettings
@@ -58,6 +60,33 @@ async def test_after_a_silence_a_post_is_sent_at_once_again(producer: RecordingP
     assert producer.sent[-1] == ("one", [b"3"])
     await asyncio.sleep(4 * GATHER_S)
     assert producer._gathered == {}, "nothing is kept of a topic that is quiet"
+
+
+class GivenUp:
+    """A client's producer after an error that is for good, as it behaves without the right to write."""
+
+    closed = False
+
+    def poll(self, timeout: float) -> int:
+        raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no right to write", fatal=True))
+
+    def flush(self, timeout: float) -> int:
+        return self.poll(timeout)
+
+    def purge(self) -> None:
+        """Nothing is left in it."""
+
+    def close(self) -> bool:
+        self.closed = True
+        return True
+
+
+async def test_a_producer_that_gave_up_is_replaced(producer: RecordingProducer) -> None:
+    broken = GivenUp()
+    producer._producer = cast(Producer, broken)
+    await producer._take_reports()
+    assert isinstance(producer._producer, Producer)
+    assert broken.closed
 
 
 async def test_what_is_still_held_at_the_end_is_sent(producer: RecordingProducer) -> None:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from confluent_kafka import KafkaError
 
 from cluster.engines.kafka import KafkaEngine
 from randomchat.errors import Unavailable
@@ -240,18 +239,6 @@ async def test_posts_to_a_topic_that_nobody_made_are_counted_as_lost(connect: Co
     kafka.post(topic, b"to nobody")
     await until(lambda: lost_posts(kafka) == 1)
     assert not await kafka.has_topic(topic), "nothing makes a topic by itself"
-
-
-async def test_a_producer_that_gave_up_is_replaced(connect: Connect, topic: str) -> None:
-    kafka, queue = await connect(), asyncio.Queue[bytes]()
-    mailbox = KafkaMailbox(kafka)
-    await mailbox.subscribe(topic, queue.put_nowait)
-    broken = kafka._producer._producer
-    kafka._producer._note_error(KafkaError(KafkaError._FATAL, "for a test", fatal=True))
-    await until(lambda: kafka._producer._producer is not broken)
-    mailbox.post(topic, b"on")
-    assert await asyncio.wait_for(queue.get(), RECOVERY_S) == b"on"
-    await mailbox.close()
 
 
 async def test_a_post_after_the_end_raises_nothing(connect: Connect, topic: str) -> None:
