@@ -22,6 +22,8 @@ READS = 128
 """Most downloads at a time: slow readers must not take every connection."""
 TRIES = 3
 """Of one request; the repetitions are for connections that the store had closed, and for what it calls passing."""
+CHECK_TIMEOUT_S = 0.8
+"""A readiness check is given a second."""
 LOOK_EVERY_S = 0.5
 """Between two looks at the store, while something is wrong."""
 UPLOAD_BYTES_PER_S = 1 << 20
@@ -73,11 +75,14 @@ class S3:
         await self._disconnect()
 
     async def check(self) -> None:
-        """Raise `Unavailable`, which names the address, unless the bucket can be used."""
+        """Raise `Unavailable`, which names the address, unless the bucket can be used. Takes 0.8 s at most."""
+        await self._try_bucket(min(CHECK_TIMEOUT_S, self.timeout_s))
+
+    async def _try_bucket(self, timeout_s: float) -> None:
         if self._client is None:
             raise Unavailable(self._trouble)
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(timeout_s):
                 await self._client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
             raise Unavailable(self._trouble_of(_status(error))) from error
@@ -158,7 +163,7 @@ class S3:
             self._doubt.clear()
             try:
                 await self._connect()
-                await self.check()
+                await self._try_bucket(self.timeout_s)
             except RandomchatError as error:
                 self._note(error.message)
             except Exception as error:  # noqa: BLE001 - whatever it is, there is another look

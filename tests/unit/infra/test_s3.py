@@ -14,6 +14,7 @@ from cluster.engines.seaweedfs import SeaweedEngine
 from randomchat.config import RetentionSettings, S3Settings
 from randomchat.errors import NotFound, Unavailable
 from randomchat.ids import ChannelId
+from randomchat.infra.admin import Readiness
 from randomchat.infra.object_store import ObjectKey
 from randomchat.infra.object_store_s3 import S3ObjectStore
 from randomchat.infra.s3 import S3, Contested
@@ -142,6 +143,19 @@ async def test_a_store_that_goes_away_is_noticed_by_the_first_call_and_found_aga
     await until_well(s3, BACK_WITHIN_S)
     with pytest.raises(NotFound):
         await s3.call("head_object", Key="x")
+
+
+async def test_a_readiness_check_has_the_time_to_name_a_store_that_is_away(settings: S3Settings, gate: Gate) -> None:
+    readiness = Readiness()
+    async with started(settings.model_copy(update={"endpoint": gate.address})) as s3:
+        readiness.add("s3", s3.check)
+        await until_well(s3, BACK_WITHIN_S)
+        for silent in (True, False):
+            gate.silent = silent
+            await gate.close()
+            if silent:
+                await gate.open()
+            assert await readiness.report() == (False, {"s3": f"S3 does not answer at {gate.address}"})
 
 
 async def test_no_call_waits_longer_for_a_store_that_hangs_than_is_set(s3: S3, gate: Gate) -> None:
