@@ -13,7 +13,7 @@ from cluster.parts import MissingPart, made_once
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 FORM = "upstream {name} {{ least_conn; {servers} keepalive 16; }}\n"
-SERVER = "server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;"
+SERVER = "server {address} max_fails=1 fail_timeout=2s;"
 
 
 def find_nginx(say: Callable[[str], None] = silent) -> Path:
@@ -36,14 +36,20 @@ def find_nginx(say: Callable[[str], None] = silent) -> Path:
     return made_once("nginx", unpack) / "usr" / "sbin" / "nginx"
 
 
-def nginx(folder: Path, port: int, upstreams: Mapping[str, Sequence[int]], say: Callable[[str], None] = silent) -> Child:
-    """It listens on `port`, and knows the ports of each service. It is one process, which leaves no workers behind."""
+def nginx(
+    folder: Path, port: int, files_port: int, upstreams: Mapping[str, Sequence[str]], say: Callable[[str], None] = silent
+) -> Child:
+    """It listens on `port` for pages and on `files_port` for files. `upstreams`: the addresses of each service, and of `s3`.
+
+    It is one process, which leaves no workers behind.
+    """
     program = find_nginx(say)
     for place in ("temp", "logs"):
         (folder / place).mkdir(parents=True, exist_ok=True)
     shutil.copy(DEPLOY / "nginx.conf", folder)
-    (folder / "listen.conf").write_text(f"listen 127.0.0.1:{port} backlog=2048;\nserver_name _;\n")
-    servers = {name: " ".join(SERVER.format(port=each) for each in ports) for name, ports in upstreams.items()}
+    for file, listened in (("listen.conf", port), ("listen_files.conf", files_port)):
+        (folder / file).write_text(f"listen 127.0.0.1:{listened} backlog=2048;\nserver_name _;\n")
+    servers = {name: " ".join(SERVER.format(address=each) for each in addresses) for name, addresses in upstreams.items()}
     (folder / "upstreams.conf").write_text("".join(FORM.format(name=name, servers=line) for name, line in servers.items()))
     command = [str(program), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off; master_process off;"]
     return Child("nginx", folder, lambda: command)

@@ -68,7 +68,8 @@ class ServiceProcess(Child):
 class Services:
     """`copies` processes of each service. `address` is the one for browsers.
 
-    `engines`: the settings that reach the engines. `settings`: further ones, for all processes. Every method blocks.
+    `engines`: the settings that reach the engines. `settings`: further ones, for all processes.
+    `grpc_targets`: where the user or the chat service is to be called, if not at its processes. Every method blocks.
     """
 
     def __init__(
@@ -79,22 +80,26 @@ class Services:
         copies: int | Mapping[str, int] = 2,
         port: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        grpc_targets: Mapping[str, str] | None = None,
         say: Callable[[str, str], None] = silent,
     ) -> None:
         self.folder = folder
-        self._say = say
+        self._say, self._grpc_targets = say, grpc_targets or {}
         self._copies = {name: copies if isinstance(copies, int) else copies[name] for name in SERVICES}
         names = [f"{name}-{number}" for name, count in self._copies.items() for number in range(1, count + 1)]
         kinds = ("http", "admin", "grpc")
-        self._claims = PortClaims(folder / "ports.json", ["nginx", *(f"{name}.{kind}" for name in names for kind in kinds)])
+        self._claims = PortClaims(
+            folder / "ports.json", ["nginx", "files", *(f"{name}.{kind}" for name in names for kind in kinds)]
+        )
         self._claims.claim()
         self._port = port or self._claims["nginx"]
         self.address = f"http://127.0.0.1:{self._port}"
-        self._tree = {**self._shared(), **engines, **(settings or {})}
+        files = f"http://127.0.0.1:{self._claims['files']}"
+        self._tree = {**self._shared(), **engines, "s3": {**engines["s3"], "public_url": files}, **(settings or {})}
         self.processes = {name: [self._process(name, number) for number in range(1, self._copies[name] + 1)] for name in SERVICES}
-        self.proxy = nginx(
-            folder / "nginx", self._port, {name: [each.port for each in group] for name, group in self.processes.items()}
-        )
+        upstreams = {name: [f"127.0.0.1:{each.port}" for each in group] for name, group in self.processes.items()}
+        upstreams["s3"] = [engines["s3"]["endpoint"].partition("://")[2]]
+        self.proxy = nginx(folder / "nginx", self._port, self._claims["files"], upstreams)
 
     @property
     def all(self) -> list[ServiceProcess]:
@@ -159,7 +164,11 @@ class Services:
         return {
             "public_url": self.address,
             "trusted_proxies": ["127.0.0.1"],
-            "grpc": {"token": secrets.token_hex(32), **{name: self._grpc_target(name) for name in OFFERS_GRPC}},
+            "grpc": {
+                "token": secrets.token_hex(32),
+                **{name: self._grpc_target(name) for name in OFFERS_GRPC},
+                **self._grpc_targets,
+            },
             "secrets": {"token_keys": [secrets.token_hex(32)], "link_key": secrets.token_hex(32)},
         }
 
