@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster.services import ServiceProcess, Services
 from tests.component.chat_server import Tab
+from tests.component.uploader_site import PNG
 from tests.e2e.stranger import Stranger
+from tests.http_client import Answer, send
 from tests.reliability.member import Member
 from tests.reliability.ordeal import MeetPeople
 
@@ -86,8 +89,8 @@ async def pair(address: str, chat_of_ada: ServiceProcess, chat_of_ben: ServicePr
         of_ada = await ada.open_chat(after="0")
         await of_ada.next_frame(ACTION, "waiting", user_id=ada.id)
         of_ben = await ben.open_chat(after="0")
-        await of_ben.next_frame(ACTION, "joined", user_id=ben.id)
-        await of_ada.next_frame(ACTION, "joined", user_id=ben.id)
+        for tab in (of_ben, of_ada):  # after trouble it may take a moment until one process knows of the other one
+            await until_action(tab, "joined", SIGN_S)
         yield Pair(ada, ben, of_ada, of_ben)
     finally:
         for person in (ada, ben):
@@ -120,3 +123,22 @@ async def until_named(processes: list[ServiceProcess], check: str, word: str) ->
             if all(word in state.get(check, "") for state in states):
                 return
             await asyncio.sleep(0.1)
+
+
+async def upload(address: str, person: Stranger) -> tuple[Answer, str]:
+    """Ask for a place for a picture, and put it there; the first answer that is not good, or the last one, and the key."""
+    query = f"ext=png&size={len(PNG)}&type=image/png"
+    token = ("Authorization", f"Bearer {person.token}")
+    place = await send(address, "GET", f"/api/uploader/upload/presigned?{query}", [token])
+    if place.status != 200:
+        return place, ""
+    key, url = place.json()["object_key"], urlsplit(place.json()["url"])
+    host, target = f"{url.scheme}://{url.netloc}", f"{url.path}?{url.query}"
+    return await send(host, "PUT", target, [("Content-Type", "image/png")], PNG), key
+
+
+async def send_file(two: Pair, key: str) -> dict[str, Any]:
+    """Ada sends what she has uploaded; the answer to that, an acknowledgement or an error."""
+    payload = json.dumps({"file_name": "picture.png", "object_key": key})
+    await two.of_ada.send(FILE, payload, client_id="picture", retry=True)
+    return await next_of(two.of_ada, FILE, ERROR)

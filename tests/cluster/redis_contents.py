@@ -29,6 +29,13 @@ def people_in_queue(engine: RedisEngine) -> set[str]:
         return set(people)
 
 
+async def until_alive(engine: RedisEngine, service: str, nodes: int, most_s: float) -> None:
+    """Wait until so many nodes of a service have a lease."""
+    async with asyncio.timeout(most_s):
+        while len(await asyncio.to_thread(nodes_with_lease, engine, service)) != nodes:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.05)
+
+
 async def until_waiting(engine: RedisEngine, user_id: str, most_s: float, *, waits: bool = True) -> None:
     """Wait until a person has a place in the queue, or has none."""
     async with asyncio.timeout(most_s):

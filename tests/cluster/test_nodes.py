@@ -16,9 +16,9 @@ AT_ONCE_S = 0.5
 
 async def test_members_on_different_chat_processes_have_the_same_conversation_at_once(site: DistributedServer) -> None:
     report = await Ordeal(site, PLAN, people=apart(site.services)).endure(lambda: asyncio.sleep(PLAN.seconds))
-    assert report.passed, report
+    assert report.passed, str(report)
     late = sorted(report.late_s)
-    assert late[len(late) // 2] < AT_ONCE_S, report
+    assert late[len(late) // 2] < AT_ONCE_S, str(report)
 
 
 async def test_people_at_different_match_processes_are_paired(site: DistributedServer) -> None:

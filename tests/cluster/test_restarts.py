@@ -32,9 +32,9 @@ def alternating(processes: list[ServiceProcess]) -> list[Fault]:
 @pytest.mark.timeout(240)
 async def test_nothing_is_lost_while_every_process_is_restarted_or_killed(site: DistributedServer) -> None:
     report = await Ordeal(site, PLAN, alternating(site.services.all)).run()
-    assert report.passed, report
+    assert report.passed, str(report)
     assert len(report.strikes) == len(site.services.all)
-    assert report.worst_outage_s < BACK_S, report
+    assert report.worst_outage_s < BACK_S, str(report)
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ async def test_nothing_is_lost_when_a_chat_process_stands_still_for_12_s(site: D
     """Whoever is connected to it waits; it must not hand out what it knew before."""
     plan = replace(PLAN, strikes=1, down_s=(12, 12), most_late_s=18)
     report = await Ordeal(site, plan, [Frozen(site.services.processes["chat"][0])]).run()
-    assert report.passed, report
+    assert report.passed, str(report)
 
 
 async def test_a_killed_chat_process_leaves_no_ghost(site: DistributedServer, redis_engine: RedisEngine) -> None:
