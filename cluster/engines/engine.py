@@ -46,6 +46,7 @@ class Engine(ABC):
     def __init__(self, folder: Path, say: Callable[[str], None] = silent) -> None:
         self.folder, self._say = folder, say
         self._nodes: list[Child] = []
+        self._announced: Sequence[int] = ()
         self._lock, self._closed = Lock(), False
 
     @property
@@ -57,6 +58,10 @@ class Engine(ABC):
     @abstractmethod
     def settings(self) -> BaseModel:
         """The section of the settings that reaches this engine, from the first `start` on."""
+
+    def announce(self, ports: Sequence[int]) -> None:
+        """Before the first `start`: have each node tell clients another port of its host than its own (Kafka, Redis)."""
+        self._announced = ports
 
     def settings_section(self) -> dict[str, Any]:
         """`settings` as a file of settings has them, secrets too."""

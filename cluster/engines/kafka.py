@@ -105,7 +105,7 @@ class KafkaEngine(Engine):
             "node.id": n,
             "controller.quorum.voters": voters,
             "listeners": f"CLIENT://{HOST}:{broker},CONTROLLER://{HOST}:{controller}",
-            "advertised.listeners": f"CLIENT://{HOST}:{broker}",
+            "advertised.listeners": f"CLIENT://{HOST}:{self._announced[n] if self._announced else broker}",
             "inter.broker.listener.name": "CLIENT",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",

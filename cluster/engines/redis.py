@@ -88,6 +88,7 @@ class RedisEngine(Engine):
             "appendonly": "no",
             "save": "",
             "repl-diskless-sync-delay": 0,
+            "cluster-announce-port": self._announced[n] if self._announced else 0,
         }
         return [find_server(), *(word for key, value in options.items() for word in (f"--{key}", str(value)))]
 
