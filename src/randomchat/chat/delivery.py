@@ -63,6 +63,7 @@ class Delivery:
             message = found or await self._store(socket, frame, attachment)
         except RandomchatError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
+            await pace.admit_sign()  # else whoever minds no refusal keeps the process busy with nothing else
             socket.refuse(frame, refusal, self._clock.wall_ms())
         else:
             self._deliver(socket, message)

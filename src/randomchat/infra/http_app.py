@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ from randomchat.infra.websocket import refuse_upgrade
 __all__ = ["body_of", "create_api", "error_body", "error_response", "read_json"]
 
 BODY_MAX_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 30.0
+"""How long a body of JSON may take: byte by byte it could come for weeks."""
 
 _CODES = {
     400: "bad_request",
@@ -84,10 +87,14 @@ def body_of(shape: type[BaseModel]) -> dict[str, Any]:
 
 async def _read_body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX_BYTES:
-            raise TooLarge(f"The body may be at most {BODY_MAX_BYTES} bytes long.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_MAX_BYTES:
+                    raise TooLarge(f"The body may be at most {BODY_MAX_BYTES} bytes long.")
+    except TimeoutError:
+        raise InvalidInput(f"The body did not come in within {BODY_TIMEOUT_S:.0f} s.") from None
     return bytes(body)
 
 

@@ -12,8 +12,10 @@ from structlog.typing import Processor
 
 from randomchat.config import LogSettings
 
-_CREDENTIAL = re.compile(r"\b(access_token=|sid=)[^\s&;,\"']+|\b()eyJ[\w-]+\.[\w-]+\.[\w-]+")
-"""A channel token in an address, a session cookie, and anything that looks like a signed token."""
+_CREDENTIAL = re.compile(
+    r"\b(access_token=|sid=|signature=|Bearer )[^\s&;,\"']+|\b()eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII | re.IGNORECASE
+)
+"""A channel token in an address, a session cookie, what makes a link to a file good, and anything that looks like a token."""
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -20,3 +20,9 @@ class TokenBucket:
             self._tokens -= 1
             return 0.0
         return max(0.001, (1 - self._tokens) / self._per_second)
+
+    def spend(self, count: float, now_s: float) -> float:
+        """Take that many, on credit where there are too few: 0.0, or the seconds until the debt is paid."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_second) - count
+        self._at_s = now_s
+        return max(0.0, -self._tokens / self._per_second)

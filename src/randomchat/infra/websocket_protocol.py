@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.transports import BaseTransport
-from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.datastructures import Headers
 from websockets.frames import Frame
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
 
 from randomchat.errors import Close, InvalidInput, Overloaded, RandomchatError
-from randomchat.infra.http_errors import error_response, raw_error_response
+from randomchat.infra.http_errors import raw_error_response
+from randomchat.infra.token_bucket import TokenBucket
 from randomchat.infra.websocket import CLOSED_ABRUPTLY, TRANSPORT_EXTENSION
+from randomchat.infra.websocket_handshake import Handshake
 
 CLOSE_TIMEOUT_S = 2.0
 KERNEL_SEND_BYTES = 64 * 1024
@@ -32,24 +31,15 @@ WRITE_LOW_BYTES = 16 * 1024
 UNREAD_MAX_MESSAGES = 32
 """How many messages are taken from the kernel before the service has asked for them."""
 REASON_MAX_BYTES = 120
+PIECE_BYTES = 4 * 1024
+"""How much of what has come in is taken apart at a time: it may be thousands of tiny frames, and everybody else waits."""
+FRAMES_PER_SECOND, FRAMES_BURST = 2000.0, 10_000.0
+"""Frames of any kind that are read of one peer, pings and empty pieces too; a service sees and counts messages alone."""
 
 _TEXT = 0x81
 _SHORT_HEADERS = [bytes((_TEXT, size)) for size in range(126)]
-_REFUSALS = {413: "too_large", 414: "uri_too_long", 431: "headers_too_large", 500: "internal"}
 
 _log = structlog.get_logger()
-
-
-class _Handshake(ServerProtocol):
-    """Frames and handshake, whose refusals look like all others."""
-
-    def reject(self, status: HTTPStatus | int, text: str) -> Response:  # noqa: ARG002 - the text would repeat the request
-        error = RandomchatError(code=_REFUSALS.get(int(status), "bad_request"))
-        if error.code == "bad_request":
-            error = InvalidInput("This is not a valid WebSocket handshake.")
-        answer = error_response(error, {"Connection": "close", "Sec-WebSocket-Version": "13"})
-        headers = Headers([(name.decode(), value.decode()) for name, value in answer.raw_headers])
-        return Response(answer.status_code, HTTPStatus(answer.status_code).phrase, headers, bytes(answer.body))
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -63,8 +53,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
+        self.conn = Handshake(max_size=config.ws_max_size, logger=self.logger)
         self._ended = self._said_last = False
+        self._budget = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, self.loop.time())
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._unparsed = b""
 
     # For the service: SocketTransport
 
@@ -118,9 +111,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.connections.discard(self)
         self.handshake_complete = self.disconnected = True
         self.writable.set()
-        if self.close_timer is not None:
-            self.close_timer.cancel()
-            self.close_timer = None
+        for timer in (self.close_timer, self._rest_timer):
+            if timer is not None:
+                timer.cancel()
+        self.close_timer = self._rest_timer = None
+        self._unparsed = b""
 
     def eof_received(self) -> None:
         """The transport closes itself now; it would wait for ever until a peer that reads no more has read everything."""
@@ -128,13 +123,38 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._abort_later()
 
     def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), PIECE_BYTES):
+            if self.read_paused or self._rest_timer is not None:
+                self._unparsed = data[start:]
+                return
+            self._parse(data[start : start + PIECE_BYTES])
+
+    def _parse(self, data: bytes) -> None:
         self.conn.receive_data(data)
+        rest_s = self._budget.spend(len(self.conn.events), self.loop.time())
         if self.conn.parser_exc is not None:
             self.handle_parser_exception()
         elif self.conn.handshake_exc is not None and not self.handshake_initiated:
             self._refuse(InvalidInput("This is not a valid WebSocket handshake."))
         else:
             self.handle_events()
+        if rest_s and not self.disconnected:
+            self._rest_timer = self.loop.call_later(rest_s, self._end_rest)
+            if not self.read_paused:
+                self.transport.pause_reading()
+
+    def _end_rest(self) -> None:
+        self._rest_timer = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Go on where reading has stopped, unless there is still a reason not to."""
+        if self.read_paused or self._rest_timer is not None:
+            return
+        data, self._unparsed = self._unparsed, b""
+        self.data_received(data)
+        if not (self.read_paused or self._rest_timer is not None or self.disconnected):
+            self.transport.resume_reading()
 
     def shutdown(self) -> None:
         if self.handshake_complete:
@@ -154,8 +174,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._abort_later()
 
     def handle_cont(self, event: Frame) -> None:
-        if event.data or event.fin:  # empty pieces of a message that never ends would be held without a bound
-            super().handle_cont(event)
+        """One buffer: in a list of pieces each byte could cost fifty."""
+        if not isinstance(self.frames[0], bytearray):
+            self.frames = [cast(bytes, bytearray(self.frames[0]))]
+        self.frames[0] += event.data
+        if event.fin:
+            self.send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         pong = b"".join(self.conn.data_to_send())
@@ -210,6 +234,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._give_up(Close.DONE)
 
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.loop.call_soon(self._read_on)
+        return message
+
     async def send(self, message: ASGISendEvent) -> None:
         if self._ended:
             raise ClientDisconnected
@@ -256,7 +287,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
         if self.read_paused:  # the answer to our close frame must be read
             self.read_paused = False
-            self.transport.resume_reading()
+            self.loop.call_soon(self._read_on)
 
     def _abort_later(self) -> None:
         if self.close_timer is None and not self.disconnected:

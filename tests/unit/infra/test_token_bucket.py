@@ -47,3 +47,11 @@ def test_no_more_pass_than_the_burst_and_the_rate_allow(per_second: float, burst
         now_s += pause_s
         passed += bucket.take(now_s) == 0.0
     assert passed <= burst + per_second * now_s + 1e-6
+
+
+def test_what_is_spent_on_credit_must_be_waited_for() -> None:
+    bucket = TokenBucket(per_second=2, burst=10, now_s=0)
+    assert bucket.spend(10, now_s=0) == 0
+    assert bucket.spend(3, now_s=1) == 0.5
+    assert bucket.spend(0, now_s=1.5) == 0
+    assert bucket.take(now_s=2) == 0
