@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test check format engines distributed bench bench-distributed chaos openapi lock clean
+.PHONY: help install run client proto test test-checker check format engines distributed bench bench-distributed chaos openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +8,8 @@ NODE := ! $(BIN)/python hatch_build.py needs-node || $(PIP) --require-hashes -r 
 PORT ?= 8080
 DATA_DIR ?= data
 MINUTES ?= 5
+MODE ?= embedded
+REPORT ?= .cache/chaos/$(MODE)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ proto: .venv/dev ## Generate the Python of api/proto, where that has changed
 test: .venv/tools client proto ## Run every test that this machine can run
 	@$(BIN)/python -m cluster fetch
 	@$(BIN)/python -m pytest
+
+test-checker: .venv/dev ## Try the judge of delivery first: every fault that is planted must be found
+	@$(BIN)/python -m pytest -q tests/reliability/test_checker.py tests/reliability/test_searches.py tests/reliability/test_line.py
 
 check: .venv/tools client proto ## Check format, lint, types, the borders between packages and the weight of the browser client
 	@$(BIN)/ruff format --check .
@@ -51,8 +56,9 @@ bench: .venv/dev ## Measure cost, latency, memory and matching
 bench-distributed: .venv/dev ## Measure the same of all services and engines on this machine
 	@$(BIN)/python -m benchmarks.distributed
 
-chaos: .venv/dev ## Kill the server under load, again and again, and judge what clients saw (MINUTES=)
-	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES)
+chaos: .venv/dev client proto ## Make trouble under load, and judge what people saw (MINUTES=, SEED=, MODE=embedded|distributed, REPORT=)
+	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES) --mode $(MODE) $(SEED:%=--seed %) $(THREE:%=--three) \
+	  --report $(REPORT)
 
 openapi: .venv/tools ## Write api/, docs/reference/ and the browser client's types anew from the code
 	@for service in user match chat uploader; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done

@@ -28,7 +28,10 @@ class Kind(StrEnum):
     SEEN_UNSENT = "`seen` names a message that its author never sent"
     SEEN_BACK = "`seen` went back on one socket"
     LATE = "a connected member waited too long"
+    PRESENCE = "a member is told wrongly who is there"
     PAIR = "a pair is not a pair"
+    UNANSWERED = "somebody searched, and got no answer"
+    REOPENED = "a conversation that was said to be over goes on"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def _judge(history: ConversationHistory, most_late_s: float) -> Iterator[Finding
     yield from _once_per_socket(history)
     yield from _answers(history)
     yield from _seen(history)
+    yield from _presence(history)
     for late in lateness_of(history):
         if late.seconds > most_late_s:
             yield Kind.LATE, f"member {late.user_id}", f"{late.key[1]} by {late.seconds:.1f} s"
@@ -70,6 +74,7 @@ def _judge(history: ConversationHistory, most_late_s: float) -> Iterator[Finding
 def _places(history: ConversationHistory) -> list[tuple[str, list[StoredMessage]]]:
     """Every place where a whole conversation can be read; a place that was never read counts as empty."""
     screens = [(f"screen of {user}", history.screens.get(user, [])) for user in history.members]
+    screens += [(f"screen of {tab}", lines) for tab, lines in history.more_screens.items()]
     return screens + [(f"history for {user}", history.rest.get(user, [])) for user in history.members]
 
 
@@ -93,13 +98,14 @@ def _genuine(history: ConversationHistory, where: str, lines: Iterable[StoredMes
 
 
 def _in_order(history: ConversationHistory, where: str, lines: list[StoredMessage]) -> Iterator[Finding]:
-    spoken = {said.key: place for place, said in enumerate(history.invocations)}
-    last: dict[int, int] = {}
+    spoken = {said.key: (place, said.tab) for place, said in enumerate(history.invocations)}
+    last: dict[tuple[int, int], int] = {}
     for line in sorted(lines, key=lambda line: line.message_id):
-        place = spoken.get(line.key, -1)
-        if 0 <= place < last.get(line.user_id, -1):
+        place, tab = spoken.get(line.key, (-1, 0))
+        speaker = line.user_id, tab
+        if 0 <= place < last.get(speaker, -1):
             yield Kind.ORDER, where, line.client_id
-        last[line.user_id] = max(place, last.get(line.user_id, -1))
+        last[speaker] = max(place, last.get(speaker, -1))
 
 
 def _equal(history: ConversationHistory) -> Iterator[Finding]:
@@ -109,10 +115,10 @@ def _equal(history: ConversationHistory) -> Iterator[Finding]:
     if rest_one != rest_other:
         yield Kind.DIFFERS, "histories", _first_difference([m.key for m in rest_one], [m.key for m in rest_other])
     told = [line.key for line in sorted(rest_one, key=lambda line: line.message_id)]
-    for user in history.members:
-        shown = [line.key for line in history.screens.get(user, [])]
+    for where, lines in _places(history)[:-2]:
+        shown = [line.key for line in lines]
         if shown != told:
-            yield Kind.DIFFERS, f"screen of {user} and history", _first_difference(shown, told)
+            yield Kind.DIFFERS, f"{where} and history", _first_difference(shown, told)
 
 
 def _first_difference(one: list[Key], other: list[Key]) -> str:
@@ -149,17 +155,41 @@ def _answer(seen: Observation, asked: Counter[tuple[int, int, str]]) -> Iterator
 
 
 def _seen(history: ConversationHistory) -> Iterator[Finding]:
-    """A message may be known under two ids: each of them counts as sent."""
+    """A message may be known under two ids: each of them counts as sent.
+
+    Where a member reads in two tabs, each says how far it is, and each word of it is passed on: a smaller id is right then, if it
+    was said.
+    """
     places = [lines for _, lines in _places(history)]
     known = {(m.user_id, m.message_id) for m in [*(s.message for s in history.observations), *(m for p in places for m in p)]}
+    said = {(sent.user_id, sent.message_id) for sent in history.seen_sent}
+    in_two_tabs = {sent.user_id for sent in history.seen_sent if sent.tab}
     last: dict[tuple[int, int], int] = {}
     for seen in history.seen:
         where = f"socket {seen.socket} of {seen.user_id}"
         if (seen.author, seen.message_id) not in known:
             yield Kind.SEEN_UNSENT, where, str(seen.message_id)
-        if seen.message_id < last.get((seen.socket, seen.author), 0):
+        reader = history.peer_of(seen.author)
+        excused = reader in in_two_tabs and (reader, seen.message_id) in said
+        if seen.message_id < last.get((seen.socket, seen.author), 0) and not excused:
             yield Kind.SEEN_BACK, where, str(seen.message_id)
         last[seen.socket, seen.author] = max(seen.message_id, last.get((seen.socket, seen.author), 0))
+
+
+def _presence(history: ConversationHistory) -> Iterator[Finding]:
+    """At the end, on the newest socket of each who is there, and for whoever asks; nobody's presence is judged where none is."""
+    newest: dict[int, int] = {}
+    news: dict[tuple[int, int], str] = {}
+    for told in history.presence:
+        newest[told.user_id] = max(told.socket, newest.get(told.user_id, -1))
+        if told.about != told.user_id and told.action in {"joined", "reconnecting", "offline", "waiting", "leaved"}:
+            news[told.user_id, told.socket] = told.action
+    for user in history.present:
+        if history.online.get(user) != history.present:
+            yield Kind.PRESENCE, f"asked by {user}", f"online are {history.online.get(user)}, there are {history.present}"
+        last = news.get((user, newest.get(user, -1)), "nothing")
+        if (last == "joined") != (history.peer_of(user) in history.present):
+            yield Kind.PRESENCE, f"newest socket of {user}", f"{history.peer_of(user)}: {last}"
 
 
 def judge_pairs(results: Iterable[tuple[int, str]]) -> list[Violation]:

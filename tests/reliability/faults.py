@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 from cluster.engines.redis import RedisEngine
+from tests.reliability.line import Line, Trouble
 
 
 class Fault(Protocol):
@@ -13,6 +16,11 @@ class Fault(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what is ephemeral is lost with it: who waits, and results that were not fetched yet."""
+        ...
 
     def strike(self) -> None:
         """Let it begin; once this returns, it has."""
@@ -45,6 +53,7 @@ class Killed:
     """SIGKILL, and a new start."""
 
     victim: Victim
+    forgets: bool = False
 
     @property
     def name(self) -> str:
@@ -62,6 +71,7 @@ class Restarted:
     """An orderly end, waited for, and a new start."""
 
     victim: Victim
+    forgets: bool = False
 
     @property
     def name(self) -> str:
@@ -79,6 +89,7 @@ class Frozen:
     """SIGSTOP: it keeps its connections and answers nothing."""
 
     victim: Victim
+    forgets: bool = False
 
     @property
     def name(self) -> str:
@@ -97,9 +108,100 @@ class Emptied:
 
     redis: RedisEngine
     name: str = "Redis emptied"
+    forgets: bool = True
 
     def strike(self) -> None:
         self.redis.empty()
 
     def heal(self) -> None:
         """It is filled again by those who use it."""
+
+
+@dataclass(frozen=True)
+class Severed:
+    """Something is wrong with a line."""
+
+    line: Line
+    trouble: Trouble
+    forgets: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"line to {self.line.name} {self.trouble.value}"
+
+    def strike(self) -> None:
+        self.line.make(self.trouble)
+
+    def heal(self) -> None:
+        self.line.restore()
+
+
+@dataclass(frozen=True)
+class RestartedInTurn:
+    """One after the other; each is ready again before the next one goes. `between` is done first, as an upgrade does."""
+
+    victims: Sequence[Victim]
+    wait_until_ready: Callable[[], object]
+    between: Callable[[], object]
+    name: str = "all processes restarted in turn"
+    forgets: bool = False
+
+    def strike(self) -> None:
+        self.between()
+        for victim in self.victims:
+            victim.stop()
+            victim.start()
+            self.wait_until_ready()
+
+    def heal(self) -> None:
+        """It is over."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Several victims as one."""
+
+    name: str
+    victims: Sequence[Victim]
+
+    def start(self) -> None:
+        self._each(lambda victim: victim.start())
+
+    def stop(self) -> None:
+        self._each(lambda victim: victim.stop())
+
+    def kill(self) -> None:
+        self._each(lambda victim: victim.kill())
+
+    def pause(self) -> None:
+        self._each(lambda victim: victim.pause())
+
+    def resume(self) -> None:
+        self._each(lambda victim: victim.resume())
+
+    def _each(self, act: Callable[[Victim], object]) -> None:
+        with ThreadPoolExecutor(len(self.victims)) as pool:
+            list(pool.map(act, self.victims))
+
+
+@dataclass(frozen=True)
+class Together:
+    """Some faults at the same time. Whatever they strike must not be the same."""
+
+    faults: Sequence[Fault]
+
+    @property
+    def name(self) -> str:
+        return " + ".join(fault.name for fault in self.faults)
+
+    @property
+    def forgets(self) -> bool:
+        return any(fault.forgets for fault in self.faults)
+
+    def strike(self) -> None:
+        for fault in self.faults:
+            fault.strike()
+
+    def heal(self) -> None:
+        for fault in reversed(self.faults):
+            fault.heal()

@@ -39,6 +39,8 @@ class Invocation:
     client_id: str
     payload: str
     at: float
+    tab: int = 0
+    """Each tab of a member keeps an order of its own."""
 
     @property
     def key(self) -> Key:
@@ -77,6 +79,26 @@ class SeenObservation:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class SeenSending:
+    """A tab said how far its member has read."""
+
+    user_id: int
+    tab: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceObservation:
+    """News of a member's presence came in on a socket."""
+
+    user_id: int
+    socket: int
+    about: int
+    action: str
+    at: float
+
+
 @dataclass(slots=True)
 class LiveSpan:
     """From the `sync` of a socket to the moment when its owner knew that it was gone."""
@@ -88,7 +110,11 @@ class LiveSpan:
 
 @dataclass
 class ConversationHistory:
-    """One channel. `screens` and `rest` are read at the end, when all is healed and quiet, one entry for each member."""
+    """One channel. `screens` and `rest` are read at the end, when all is healed and quiet, one entry for each member.
+
+    `more_screens`: of further tabs, by a name. `present`: who is there at the end, to the checker's knowledge; `online`: who is
+    called online then, by each who is there.
+    """
 
     channel_id: str
     members: tuple[int, int]
@@ -96,9 +122,14 @@ class ConversationHistory:
     sendings: list[Sending] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
     seen: list[SeenObservation] = field(default_factory=list)
+    seen_sent: list[SeenSending] = field(default_factory=list)
+    presence: list[PresenceObservation] = field(default_factory=list)
     live: list[LiveSpan] = field(default_factory=list)
     screens: dict[int, list[StoredMessage]] = field(default_factory=dict)
+    more_screens: dict[str, list[StoredMessage]] = field(default_factory=dict)
     rest: dict[int, list[StoredMessage]] = field(default_factory=dict)
+    present: set[int] = field(default_factory=set)
+    online: dict[int, set[int]] = field(default_factory=dict)
     sockets: itertools.count[int] = field(default_factory=itertools.count)
 
     def peer_of(self, user_id: int) -> int:

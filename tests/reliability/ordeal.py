@@ -14,11 +14,17 @@ from tests.reliability.faults import Fault
 from tests.reliability.history import ConversationHistory
 from tests.reliability.lateness import lateness_of
 from tests.reliability.member import Member, meet
-from tests.reliability.report import Report, Strike
+from tests.reliability.report import Report, Strike, Wait
+from tests.reliability.searches import half_told, judge_searches
+from tests.reliability.seekers import Crowd
 from tests.reliability.tab import Tab
 
 PAGE = 97
 MOST_UNDER_WAY_S = 0.02
+GONE_S = 8.0
+"""From a member's closing its page until everybody knows: a grace of 2 s, and room for a busy machine."""
+FORGOTTEN_S = (20.0, 60.0)
+"""A result that was given so long before or after what is ephemeral was lost may be forgotten with it."""
 WORDS = "chat wörter 漢字 \U0001f642 \\ \" ' <b> \t &amp; "
 
 
@@ -37,6 +43,10 @@ class Plan:
         waits: how often all is ready again before the next strike, from 0 (never) to 1.
         settle_s: most time from healing until everybody is connected and answered.
         quiet_s: from then to the judgement.
+        seekers: how many people search, meet and part meanwhile, again and again.
+        second_tabs: of this share of the pairs one member has two tabs.
+        leavers: whether some go before the judgement, which is then about that too.
+        most_late_s: what is acknowledged reaches a connected peer within this.
     """
 
     seconds: float
@@ -48,34 +58,40 @@ class Plan:
     waits: float = 0.8
     cuts_per_s: float = 0.5
     reloads_per_s: float = 0.2
+    sleeps_per_s: float = 0.0
+    seekers: int = 0
+    second_tabs: float = 0.0
+    leavers: bool = False
     settle_s: float = 60.0
     quiet_s: float = 8.0
     most_late_s: float = 5.0
 
 
 class Conversation:
-    """Two tabs and their common history."""
+    """Two tabs, or three, and their common history."""
 
-    def __init__(self, members: tuple[Member, Member], rng: random.Random) -> None:
+    def __init__(self, members: tuple[Member, Member], rng: random.Random, *, second_tab: bool = False) -> None:
         one, other = members
         self.history = ConversationHistory(one.channel_id, (one.user_id, other.user_id))
+        self.history.present = {one.user_id, other.user_id}
         self.tabs = [Tab(member, self.history, rng) for member in members]
+        if second_tab:
+            self.tabs.append(Tab(one, self.history, rng, number=1))
+
+    async def lose_one(self) -> None:
+        """The member with one tab closes it."""
+        self.history.present.discard(self.tabs[1].member.user_id)
+        await self.tabs[1].leave()
 
     async def read_at_the_end(self) -> None:
         """One member reads history in one page, the other in many."""
-        for tab, limit in zip(self.tabs, (None, PAGE), strict=True):
+        for tab, limit in zip(self.tabs[:2], (None, PAGE), strict=True):
             self.history.screens[tab.member.user_id] = tab.screen.lines
             self.history.rest[tab.member.user_id] = await tab.member.read_history(limit)
-
-    async def complaints(self) -> list[str]:
-        """What the tabs have met, and who is not called online by somebody who is."""
-        missing = [
-            f"{tab.member.user_id} is told that {missed} is away" for tab in self.tabs for missed in await self._missed(tab)
-        ]
-        return [complaint for tab in self.tabs for complaint in tab.complaints] + missing
-
-    async def _missed(self, tab: Tab) -> set[int]:
-        return set(self.history.members) - await tab.member.read_online()
+            if tab.member.user_id in self.history.present:
+                self.history.online[tab.member.user_id] = await tab.member.read_online()
+        for tab in self.tabs[2:]:
+            self.history.more_screens[f"{tab.member.user_id}, tab {tab.number}"] = tab.screen.lines
 
 
 class Ordeal:
@@ -87,6 +103,21 @@ class Ordeal:
         self._random = random.Random(plan.seed)
         self._conversations: list[Conversation] = []
         self._report = Report()
+        self._began = 0.0
+        self.under_way: list[str] = []
+
+    @property
+    def now_s(self) -> float:
+        """Since the beginning of the trouble."""
+        return asyncio.get_running_loop().time() - self._began
+
+    def progress(self) -> str:
+        """One line."""
+        said = sum(len(conversation.history.invocations) for conversation in self._conversations)
+        unsent = sum(len(tab.outbox) for tab in self._tabs)
+        live = sum(tab.live for tab in self._tabs)
+        trouble = " + ".join(self.under_way) or "-"
+        return f"{self.now_s:6.1f} s  {said} said, {unsent} unanswered, {live} of {len(self._tabs)} connected, trouble: {trouble}"
 
     async def run(self) -> Report:
         """Let the faults of the plan strike."""
@@ -98,14 +129,20 @@ class Ordeal:
         self._report.violations += judge_pairs([(member.user_id, member.channel_id) for pair in pairs for member in pair])
         if self._report.violations:
             return self._report
-        self._conversations = [Conversation(pair, random.Random(self._random.random())) for pair in pairs]
+        self._began = asyncio.get_running_loop().time()
+        self._conversations = [self._begin(pair) for pair in pairs]
+        self._crowd = Crowd(self._server.address, random.Random(self._random.random()), self._plan.seekers)
         try:
             await self._chat_during(trouble)
             await self._heal()
             await self._judge()
         finally:
-            await asyncio.gather(*(tab.close() for tab in self._tabs))
+            await asyncio.gather(self._crowd.close(), *(tab.close() for tab in self._tabs))
         return self._report
+
+    def _begin(self, pair: tuple[Member, Member]) -> Conversation:
+        second_tab = self._random.random() < self._plan.second_tabs
+        return Conversation(pair, random.Random(self._random.random()), second_tab=second_tab)
 
     @property
     def _tabs(self) -> list[Tab]:
@@ -113,7 +150,7 @@ class Ordeal:
 
     # ---------------------------------------------------------------- trouble
     async def _chat_during(self, trouble: Callable[[], Awaitable[None]]) -> None:
-        others = [asyncio.create_task(work) for work in (self._chat(), self._cut(), self._reload())]
+        others = [asyncio.create_task(work) for work in (self._chat(), self._cut(), self._reload(), self._sleep())]
         try:
             await trouble()
         finally:
@@ -124,22 +161,28 @@ class Ordeal:
 
     async def _strike_again_and_again(self) -> None:
         """At random moments, once in a while also before the server has come up."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         moments = sorted(self._random.uniform(0, self._plan.seconds) for _ in range(self._plan.strikes))
         for moment, fault in zip(moments, self._next_fault(), strict=False):
-            await asyncio.sleep(max(0.0, began + moment - loop.time()))
+            await asyncio.sleep(max(0.0, moment - self.now_s))
             await self._have_words_under_way(self._tabs)
-            struck = loop.time() - began
+            await self._strike(fault)
+        await asyncio.sleep(max(0.0, self._plan.seconds - self.now_s))
+
+    async def _strike(self, fault: Fault) -> None:
+        """Let it happen for some time, mostly a short one, and mostly wait until all is ready again."""
+        began_s, shortest_s, longest_s = self.now_s, *self._plan.down_s
+        self.under_way.append(fault.name)
+        try:
             await asyncio.to_thread(fault.strike)
-            try:
-                await asyncio.sleep(self._random.uniform(*self._plan.down_s))
-            finally:
-                await asyncio.to_thread(fault.heal)
-            self._report.strikes.append(Strike(fault.name, struck, loop.time() - began))
-            if self._random.random() < self._plan.waits:
-                await asyncio.to_thread(self._server.wait_until_ready)
-        await asyncio.sleep(max(0.0, began + self._plan.seconds - loop.time()))
+            await asyncio.sleep(shortest_s + (longest_s - shortest_s) * self._random.random() ** 2)
+        finally:
+            await asyncio.to_thread(fault.heal)
+            self.under_way.remove(fault.name)
+        ended_s, ready_s = self.now_s, None
+        if self._random.random() < self._plan.waits:
+            await asyncio.to_thread(self._server.wait_until_ready)
+            ready_s = self.now_s - ended_s
+        self._report.strikes.append(Strike(fault.name, began_s, ended_s, ready_s))
 
     def _next_fault(self) -> Iterator[Fault]:
         while True:
@@ -175,6 +218,13 @@ class Ordeal:
             await asyncio.sleep(self._random.expovariate(self._plan.reloads_per_s))
             self._random.choice(self._tabs).reload()
 
+    async def _sleep(self) -> NoReturn:
+        if not self._plan.sleeps_per_s:
+            await asyncio.Future()
+        while True:
+            await asyncio.sleep(self._random.expovariate(self._plan.sleeps_per_s))
+            self._random.choice(self._tabs).sleep(self._random.choice((1, 5, 20)))
+
     # ---------------------------------------------------------------- afterwards
     async def _heal(self) -> None:
         await asyncio.to_thread(self._server.wait_until_ready)
@@ -185,17 +235,45 @@ class Ordeal:
         except TimeoutError:
             stuck = [tab for tab in self._tabs if not tab.settled]
             self._report.complaints += [f"{t.member.user_id} is stuck: live {t.live}, {len(t.outbox)} unsent" for t in stuck]
+        await self._crowd.end(self._plan.settle_s if self._plan.seekers else 0)
         await asyncio.sleep(self._plan.quiet_s)
+        self._report.complaints += [complaint for tab in self._tabs for complaint in tab.complaints]
+        if self._plan.leavers:
+            await asyncio.gather(*(conversation.lose_one() for conversation in self._conversations[::3]))
+            await asyncio.sleep(GONE_S)
 
     async def _judge(self) -> None:
+        self._judge_searches()
         report = self._report
-        report.outages_s += [outage for tab in self._tabs for outage in tab.outages]
+        report.outages = [Wait(o.began - self._began, o.ended - o.began) for tab in self._tabs for o in tab.outages]
         for conversation in self._conversations:
-            report.complaints += await conversation.complaints()
             await conversation.read_at_the_end()
             history = conversation.history
             report.violations += judge(history, self._plan.most_late_s)
-            report.late_s += [late.seconds for late in lateness_of(history)]
             report.said += len(history.invocations)
-            report.acknowledged += len(history.acknowledged)
             report.resent += len(history.sendings) - len({(sent.user_id, sent.client_id) for sent in history.sendings})
+            self._note_waits(history)
+
+    def _note_waits(self, history: ConversationHistory) -> None:
+        acknowledged, said = history.acknowledged, {said.key: said.at for said in history.invocations}
+        self._report.acknowledged += len(acknowledged)
+        known = [(key, at) for key, at in acknowledged.items() if key in said]
+        self._report.answers += [Wait(said[key] - self._began, at - said[key]) for key, at in known]
+        self._report.late += [Wait(acknowledged[late.key] - self._began, late.seconds) for late in lateness_of(history)]
+
+    def _judge_searches(self) -> None:
+        searches = self._crowd.searches
+        self._report.searches, self._report.half_told = len(searches), half_told(searches)
+        self._report.complaints += self._crowd.complaints
+        self._report.violations += judge_searches(searches, self._is_forgiven)
+
+    def _is_forgiven(self, at: float) -> bool:
+        before_s, after_s = FORGOTTEN_S
+        return any(
+            strike.began_s - after_s <= at - self._began <= strike.ended_s + before_s
+            for strike in self._report.strikes
+            if self._forgets(strike.fault)
+        )
+
+    def _forgets(self, name: str) -> bool:
+        return any(fault.name == name and fault.forgets for fault in self._faults)

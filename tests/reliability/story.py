@@ -10,6 +10,7 @@ from tests.reliability.history import (
     Invocation,
     LiveSpan,
     Observation,
+    PresenceObservation,
     SeenObservation,
     Sending,
     StoredMessage,
@@ -98,6 +99,17 @@ class Story:
         for row in told.values():
             self._receive(user, row)
         self.history.live.append(LiveSpan(user, self._later()))
+        self._tell_of(user)
+
+    def _tell_of(self, user: int) -> None:
+        """Who is there already hears of who comes, and the other way round."""
+        peer = self.history.peer_of(user)
+        here = peer in self._sockets
+        told = [(user, user, "joined" if here else "waiting"), (user, peer, "joined" if here else "offline")]
+        if here:
+            told += [(peer, user, "reconnecting"), (peer, user, "joined")]
+        for to, about, action in told:
+            self.history.presence.append(PresenceObservation(to, self._sockets[to], about, action, self._later()))
 
     def _finish(self) -> None:
         fresh = Screen()
@@ -109,6 +121,8 @@ class Story:
                 if seen.user_id == user:
                     screen.show(seen.message)
             self.history.screens[user], self.history.rest[user] = screen.lines, fresh.lines
+            self.history.present.add(user)
+            self.history.online[user] = {ANNA, BEN}
 
     def _later(self) -> float:
         self._now += self._random.uniform(0.001, 0.01)

@@ -20,7 +20,9 @@ from tests.reliability.history import (
     Invocation,
     LiveSpan,
     Observation,
+    PresenceObservation,
     SeenObservation,
+    SeenSending,
     Sending,
     stored_message,
 )
@@ -29,7 +31,7 @@ from tests.reliability.outbox import Outbox
 from tests.reliability.screen import Screen
 
 BEAT_S, SILENCE_S, ANSWER_S = 2.0, 8.0, 14.0
-TEXT, SEEN, FILE, SYNC, ERROR, BEAT = 0, 2, 3, 4, 5, 6
+TEXT, ACTION, SEEN, FILE, SYNC, ERROR, BEAT = 0, 1, 2, 3, 4, 5, 6
 FOR_GOOD = range(4500, 5000)
 BACKOFF_S, MOST_BACKOFF_S = 0.1, 3.0
 NO_SERVER = (OSError, InvalidHandshake, ConnectionClosed, EOFError)
@@ -46,20 +48,30 @@ class Link:
     asked_at: float | None = None
 
 
+@dataclass(frozen=True)
+class Outage:
+    """For how long a tab that wanted one had no live socket."""
+
+    began: float
+    ended: float
+
+
 class Tab:
     """Connects again and again until it is closed. `complaints`: what no client that keeps the rules should ever meet."""
 
-    def __init__(self, member: Member, history: ConversationHistory, rng: random.Random) -> None:
+    def __init__(self, member: Member, history: ConversationHistory, rng: random.Random, number: int = 0) -> None:
+        """`number`: of this tab among its member's."""
         self.complaints: list[str] = []
-        self.outages: list[float] = []
+        self.outages: list[Outage] = []
+        self.number = number
         self.screen = Screen()
         self.outbox = Outbox()
         self.member = member
         self._history, self._random = history, rng
         self._cursor, self._history_due, self._read_up_to = 0, False, 0
         self._link: Link | None = None
-        self._failures = 0
-        self._lost_at = self._now
+        self._failures, self._closing = 0, False
+        self._lost_at = self._sleeps_until = self._now
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._stay_connected())
@@ -79,7 +91,7 @@ class Tab:
     # ---------------------------------------------------------------- what a person does
     def say(self, words: str) -> None:
         client_id = f"{self.member.user_id}-{len(self._history.invocations)}"
-        self._history.invocations.append(Invocation(self.member.user_id, client_id, words, self._now))
+        self._history.invocations.append(Invocation(self.member.user_id, client_id, words, self._now, self.number))
         self.outbox.add(client_id, words)
         self._wake.set()
 
@@ -88,12 +100,24 @@ class Tab:
         if self._link is not None:
             self._link.connection.transport.abort()
 
+    def sleep(self, seconds: float) -> None:
+        """The line breaks, and for a while the machine does not even try."""
+        self._sleeps_until = self._now + seconds
+        self.cut()
+
     def reload(self) -> None:
         """Screen and cursor are gone, the outbox stays. The page then reads history first, or has all replayed."""
         self.cut()
         self.screen = Screen()
         self._cursor, self._read_up_to = 0, 0
         self._history_due = self._random.random() < 0.5
+
+    async def leave(self) -> None:
+        """Close the page, in good order."""
+        link, self._closing = self._link, True
+        if link is not None:
+            await link.connection.close(1001)
+        await self.close()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -102,8 +126,9 @@ class Tab:
 
     # ---------------------------------------------------------------- sockets
     async def _stay_connected(self) -> None:
-        while not self.complaints:
-            await asyncio.sleep(self._random.uniform(0, min(MOST_BACKOFF_S, BACKOFF_S * 2**self._failures)))
+        while not self.complaints and not self._closing:
+            pause_s = self._random.uniform(0, min(MOST_BACKOFF_S, BACKOFF_S * 2**self._failures))
+            await asyncio.sleep(max(pause_s, self._sleeps_until - self._now))
             self._failures = min(self._failures + 1, 10)
             with suppress(*NO_SERVER):
                 if self._history_due and self._cursor == 0:
@@ -153,6 +178,9 @@ class Tab:
         match frame["event"]:
             case 0 | 3:
                 self._take_stored(link, frame)
+            case 1:
+                told = PresenceObservation(self.member.user_id, link.number, int(frame["user_id"]), frame["payload"], self._now)
+                self._history.presence.append(told)
             case 2:
                 self._take_seen(link, int(frame["user_id"]), int(frame["payload"]))
             case 4:
@@ -181,7 +209,7 @@ class Tab:
 
     def _take_sync(self, link: Link, payload: dict[str, Any]) -> None:
         self._failures = 0
-        self.outages.append(self._now - self._lost_at)
+        self.outages.append(Outage(max(self._lost_at, self._sleeps_until), self._now))
         link.live = LiveSpan(self.member.user_id, self._now)
         self._history.live.append(link.live)
         self._history_due = not payload["recovered"]
@@ -223,6 +251,7 @@ class Tab:
                     await link.connection.send(json.dumps({**words, "retry": True} if retry else words))
                 if read_up_to < self._read_up_to:
                     read_up_to = self._read_up_to
+                    self._history.seen_sent.append(SeenSending(self.member.user_id, self.number, read_up_to))
                     await link.connection.send(json.dumps({"event": SEEN, "payload": str(read_up_to)}))
 
     def _see(self, message_id: int) -> None:

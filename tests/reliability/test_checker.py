@@ -9,7 +9,15 @@ from dataclasses import replace
 import pytest
 
 from tests.reliability.checker import Kind, judge, judge_pairs
-from tests.reliability.history import ConversationHistory, Invocation, Observation, SeenObservation, StoredMessage
+from tests.reliability.history import (
+    ConversationHistory,
+    Invocation,
+    Observation,
+    PresenceObservation,
+    SeenObservation,
+    SeenSending,
+    StoredMessage,
+)
 from tests.reliability.lateness import lateness_of
 from tests.reliability.story import ANNA, BEN, Story
 
@@ -151,6 +159,46 @@ def deliver_late(history: ConversationHistory, rng: random.Random) -> None:
             history.observations[place] = replace(seen, at=seen.at + MOST_LATE_S + 60)
 
 
+def forget_that_somebody_is_there(history: ConversationHistory, rng: random.Random) -> None:
+    history.online[rng.choice((ANNA, BEN))].discard(rng.choice((ANNA, BEN)))
+
+
+def a_ghost_is_online(history: ConversationHistory, rng: random.Random) -> None:
+    history.present.discard(BEN)
+    history.presence.append(PresenceObservation(ANNA, 10_000, BEN, "offline", 500.0))
+
+
+def a_member_left_and_nobody_was_told(history: ConversationHistory, rng: random.Random) -> None:
+    history.present.discard(BEN)
+    history.online[ANNA] = {ANNA}
+
+
+def told_wrongly_that_the_other_one_is_away(history: ConversationHistory, rng: random.Random) -> None:
+    history.presence.append(PresenceObservation(ANNA, 10_000, BEN, rng.choice(("offline", "reconnecting")), 500.0))
+
+
+def order_of_a_second_tab(history: ConversationHistory, rng: random.Random) -> None:
+    """Its words changed places with each other."""
+    mine = [place for place, said in enumerate(history.invocations) if said.user_id == ANNA]
+    for place in mine:
+        history.invocations[place] = replace(history.invocations[place], tab=1)
+    one, two = rng.sample(mine, 2)
+    said = history.invocations
+    said[one], said[two] = said[two], said[one]
+
+
+def a_line_missing_in_a_second_tab(history: ConversationHistory, rng: random.Random) -> None:
+    lines = list(history.screens[ANNA])
+    lines.remove(rng.choice(lines))
+    history.more_screens["7, tab 1"] = lines
+
+
+def see_less_than_either_tab_said(history: ConversationHistory, rng: random.Random) -> None:
+    see_less(history, rng)
+    newest = history.seen[-2].message_id
+    history.seen_sent += [SeenSending(BEN, tab, newest) for tab in (0, 1)]
+
+
 PLANTS: list[tuple[Plant, Kind]] = [
     (drop_a_line, Kind.LOST),
     (drop_everywhere, Kind.LOST),
@@ -172,7 +220,14 @@ PLANTS: list[tuple[Plant, Kind]] = [
     (see_the_unsent, Kind.SEEN_UNSENT),
     (see_ones_own, Kind.SEEN_UNSENT),
     (see_less, Kind.SEEN_BACK),
+    (see_less_than_either_tab_said, Kind.SEEN_BACK),
     (deliver_late, Kind.LATE),
+    (forget_that_somebody_is_there, Kind.PRESENCE),
+    (a_ghost_is_online, Kind.PRESENCE),
+    (a_member_left_and_nobody_was_told, Kind.PRESENCE),
+    (told_wrongly_that_the_other_one_is_away, Kind.PRESENCE),
+    (order_of_a_second_tab, Kind.ORDER),
+    (a_line_missing_in_a_second_tab, Kind.LOST),
 ]
 
 
@@ -190,7 +245,23 @@ def test_a_planted_fault_is_found(plant: Plant, kind: Kind, seed: int) -> None:
 
 
 def test_every_kind_of_fault_is_planted() -> None:
-    assert {kind for _, kind in PLANTS} == set(Kind) - {Kind.PAIR}
+    assert {kind for _, kind in PLANTS} == set(Kind) - {Kind.PAIR, Kind.UNANSWERED, Kind.REOPENED}
+
+
+def test_a_tab_may_be_behind_the_other_one_of_its_member() -> None:
+    history = Story(3).history
+    ids = [line.message_id for line in history.rest[ANNA] if line.user_id == ANNA]
+    history.seen_sent += [SeenSending(BEN, 0, ids[-1]), SeenSending(BEN, 1, ids[0])]
+    history.seen += [SeenObservation(ANNA, 10_000, ANNA, message_id, 500.0) for message_id in (ids[-1], ids[0])]
+    assert judge(history, MOST_LATE_S) == []
+
+
+def test_words_of_two_tabs_have_no_order_among_each_other() -> None:
+    history = Story(3).history
+    one, two = [place for place, said in enumerate(history.invocations) if said.user_id == BEN][:2]
+    said = history.invocations
+    said[one], said[two] = replace(said[two], tab=1), said[one]
+    assert judge(history, MOST_LATE_S) == []
 
 
 @pytest.mark.parametrize("seed", SEEDS)
