@@ -33,6 +33,10 @@ test: .venv/tools client proto ## Run every test that this machine can run
 test-checker: .venv/dev ## Try the judge of delivery first: every fault that is planted must be found
 	@$(BIN)/python -m pytest -q tests/reliability/test_checker.py tests/reliability/test_searches.py tests/reliability/test_line.py
 
+test-cluster: .venv/tools client proto ## Run what takes minutes: outages of 30 s, and three brokers, Cassandra nodes and Redis masters, of which some die
+	@$(BIN)/python -m cluster fetch
+	@$(BIN)/python -m pytest -m cluster tests/cluster
+
 check: .venv/tools client proto ## Check format, lint, types, the borders between packages and the weight of the browser client
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
