@@ -22,7 +22,10 @@ class NodeLeases(Protocol):
     """
 
     async def renew(self, node: NodeId) -> bool:
-        """Let the lease of a node end `LEASE_S` from now. False where it had none: it is new, lapsed or was lost."""
+        """Let the lease of a node end `LEASE_S` from now.
+
+        False where it had none, being new, lapsed or lost; and where what else the node keeps in the same store may be lost.
+        """
         ...
 
     async def release(self, node: NodeId) -> None:
