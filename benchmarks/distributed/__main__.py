@@ -20,6 +20,7 @@ from cluster.trial import teller
 
 RATES = (200.0, 500.0, 1000.0, 2000.0)
 SLOPE = (100.0, 500.0)
+IDLE_S = 20.0
 COUNTED = ("chat nodes", "Cassandra writes", "Cassandra statements", "Kafka records", "Redis commands", "gRPC calls", "faults")
 
 
@@ -29,7 +30,7 @@ def main() -> None:
         f"# All services and engines on {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{platform.system()} {platform.release()}\n"
     )
-    with running_engines(teller()) as engines:
+    with running_engines(teller(), options.commitlog) as engines:
         for copies in options.copies or (1, 2):
             with running_system(engines, copies) as system:
                 uvloop.run(_measure(system, options))
@@ -44,6 +45,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--silent", type=int, help="pairs that are silent (1000)")
     parser.add_argument("--seconds", type=float, help="length of one load (20)")
     parser.add_argument("--payload", type=int, default=100, help="bytes of one message")
+    parser.add_argument("--commitlog", choices=("periodic", "batch"), default="periodic", help="of Cassandra (periodic)")
     parser.add_argument("--people", type=int, help="people who look for a partner at once (1000)")
     parser.add_argument("--runs", type=int, help="how often each rate is measured (3)")
     parser.add_argument("--quick", action="store_true", help="small and short, to see that it works")
@@ -65,7 +67,7 @@ async def _measure(system: System, options: argparse.Namespace) -> None:
 
 async def _delivery(system: System, options: argparse.Namespace) -> None:
     """The rates in turn, so many times, so that a busy moment of the machine does not meet all runs of one rate."""
-    idle = await delivery.measure_idle(system, options.pairs, options.seconds)
+    idle = await delivery.measure_idle(system, options.pairs, min(options.seconds, IDLE_S))
     loads = [Load(rate, options.seconds, options.payload) for rate in options.rate]
     turns = [[await delivery.measure(system, load, options.pairs) for load in loads] for _ in range(options.runs)]
     by_rate = list(zip(*turns, strict=True))

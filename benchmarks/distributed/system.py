@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 from urllib.parse import urlsplit
 
 import psutil
@@ -80,9 +81,9 @@ def spent(before: Costs, after: Costs) -> dict[str, float]:
 
 
 @contextmanager
-def running_engines(say: Callable[[str, str], None]) -> Iterator[Engines]:
-    """All four, ready. Their data is gone at the end."""
-    with TemporaryDirectory() as folder, Engines(Path(folder), say) as engines:
+def running_engines(say: Callable[[str, str], None], sync: Literal["batch", "periodic"] = "periodic") -> Iterator[Engines]:
+    """All four, ready. Their data is gone at the end. `sync`: of Cassandra's commit log."""
+    with TemporaryDirectory() as folder, Engines(Path(folder), say, sync=sync) as engines:
         engines.start()
         yield engines
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from cluster.engines.cassandra import CassandraEngine
 from cluster.engines.engine import Engine
@@ -23,14 +23,14 @@ class Engines:
     """All in one folder. As a context manager it is closed at the end.
 
     `three`: three Kafka brokers, three Cassandra nodes, and a replica for each Redis master. `say` is told, from several threads,
-    which engine (its name) does what takes long.
+    which engine (its name) does what takes long. `sync`: of Cassandra, see `COMMITLOG_SYNC`.
     """
 
-    def __init__(self, folder: Path, say: Say, *, three: bool = False) -> None:
+    def __init__(self, folder: Path, say: Say, *, three: bool = False, sync: Literal["batch", "periodic"] = "batch") -> None:
         size = 3 if three else 1
         self.folder, self._say = folder, say
         self.kafka = KafkaEngine(folder / f"kafka-{size}", size, partial(say, KafkaEngine.name))
-        self.cassandra = CassandraEngine(folder / f"cassandra-{size}", size, partial(say, CassandraEngine.name))
+        self.cassandra = CassandraEngine(folder / f"cassandra-{size}", size, partial(say, CassandraEngine.name), sync)
         self.redis = RedisEngine(folder / ("redis-replicas" if three else "redis"), replicas=three)
         self.s3 = SeaweedEngine(folder / "seaweedfs")
 
