@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from randomchat.bootstrap.embedded import open_embedded
+from randomchat.bootstrap.embedded import Services, open_embedded
 from randomchat.clock import SystemClock
 from randomchat.config import Settings
 from randomchat.infra.http_server import HttpServer
@@ -32,6 +32,7 @@ class Product:
 
     port: int
     server: HttpServer
+    services: Services
     people: list[Stranger] = field(default_factory=list)
 
     @property
@@ -64,7 +65,7 @@ async def start_product(tmp_path: Path) -> AsyncIterator[StartProduct]:
             tree = Settings(data_dir=tmp_path / "data", **settings)
             services = await stack.enter_async_context(open_embedded(tree, SystemClock(), CollectorRegistry()))
             port, server = await stack.enter_async_context(edge(services.route(), **settings))
-            products.append(Product(port, server))
+            products.append(Product(port, server, services))
             return products[-1]
 
         yield start
