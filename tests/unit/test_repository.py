@@ -26,7 +26,9 @@ LONGER: dict[str, str] = {
 # Put together here, so that this file does not break its own rules.
 REGISTRY = re.compile("|".join(["pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs", "index" + r"-url\s*="]))
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|root|work|Users|mnt|opt)/[\w.]")
-ADAPTER = re.compile(r"^\s*(?:from|import) (randomchat\.\w+\.\w+_(?:sqlite|memory|local|cassandra|redis|kafka|s3|grpc))\b", re.MULTILINE)
+ADAPTER = re.compile(
+    r"^\s*(?:from|import) (randomchat\.\w+\.\w+_(?:sqlite|memory|local|cassandra|redis|kafka|s3|grpc))\b", re.MULTILINE
+)
 
 
 def tracked_files() -> list[str]:
