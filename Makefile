@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test test-checker check format engines distributed bench bench-distributed chaos openapi lock clean
+.PHONY: help install run client proto test test-checker check format engines distributed bench bench-distributed chaos audit soak openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -64,6 +64,12 @@ chaos: .venv/dev client proto ## Make trouble under load, and judge what people 
 	@$(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES) --mode $(MODE) $(SEED:%=--seed %) $(THREE:%=--three) \
 	  --report $(REPORT)
 
+audit: .venv/tools .cache/audit ## Ask what is known of holes in the dependencies; what can't be asked is said
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.security.audit .cache/audit/bin/pip-audit
+
+soak: .venv/dev ## Come and go without end, and see that memory stays flat (MINUTES=)
+	@$(BIN)/python -m benchmarks.abuse soak --minutes $(MINUTES)
+
 openapi: .venv/tools ## Write api/, docs/reference/ and the browser client's types anew from the code
 	@for service in user match chat uploader; do $(BIN)/randomchat openapi $$service > api/openapi/$$service.json; done
 	@$(BIN)/randomchat frames > api/frames.schema.json
@@ -85,6 +91,10 @@ clean: ## Remove everything that was built or installed here; the data folder st
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv
+
+.cache/audit:
+	@$(PYTHON) -m venv $@
+	@$@/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1 || { rm -rf $@; exit 1; }
 
 .venv/run: requirements.txt pyproject.toml | .venv/bin/python
 	@echo "Installing randomchat (once) ..."
