@@ -5,6 +5,9 @@ from __future__ import annotations
 from randomchat.chat.domain import Message
 from randomchat.ids import side_of
 
+NAMES_S = 60.0
+"""For so long at least a name is remembered after a socket came."""
+
 
 class Once:
     """The filter of one socket: no stored message passes twice.
@@ -13,9 +16,10 @@ class Once:
     an entry any more, never by number.
     """
 
-    __slots__ = ("_ids", "_named")
+    __slots__ = ("_ids", "_named", "_names_due_s")
 
     def __init__(self) -> None:
+        self._names_due_s: float | None = None
         self._ids: set[int] = set()
         self._named: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]] = ({}, {})
         """By side of the sender: client_id → smallest and newest id that was met."""
@@ -42,11 +46,21 @@ class Once:
         """Whether the socket was handed that very message lately."""
         return message_id in self._ids
 
-    def forget_before(self, message_id: int) -> None:
-        """Drop what is older than an id, the smallest one that a later sweep can read."""
+    def forget_before(self, message_id: int, now_s: float) -> None:
+        """Drop what is older than an id, the smallest one that a later sweep can read; names stay for a while longer.
+
+        A message that was replayed a moment ago may be old, and its sender, who had no answer either, is about to resend it: that
+        is stored under a larger id.
+        """
         if not self._ids:
             return
         self._ids = {known for known in self._ids if known >= message_id}
+        if self._names_due_s is None or now_s >= self._names_due_s:
+            if self._names_due_s is not None:
+                self._forget_names(message_id)
+            self._names_due_s = now_s + NAMES_S
+
+    def _forget_names(self, before: int) -> None:
         for named in self._named:
-            for client_id in [name for name, (_, newest) in named.items() if newest < message_id]:
+            for client_id in [name for name, (_, newest) in named.items() if newest < before]:
                 del named[client_id]

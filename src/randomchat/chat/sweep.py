@@ -161,7 +161,7 @@ class Sweep:
             self._seen.learn(live, side, member.seen_id)
         live.swept_wall_ms, live.swept_boot_s = began_ms, began_s
         for socket in live.sockets:
-            socket.once.forget_before(since)
+            socket.once.forget_before(since, began_s)
         self._closing.check(live, excerpt.channel)
         self._metrics.sweeps.labels("complete").inc()
         if live.sockets:

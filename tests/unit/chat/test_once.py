@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from randomchat.chat.domain import Event, Message
-from randomchat.chat.once import Once
+from randomchat.chat.once import NAMES_S, Once
 from randomchat.ids import MessageId, UserId, side_of
 
 ids = st.builds(
@@ -74,11 +74,27 @@ def test_forgetting_what_no_sweep_can_read_changes_nothing_for_what_it_can(
     forgetful, faithful = Once(), Once()
     for message in before:
         assert forgetful.add(message) == faithful.add(message)
-    forgetful.forget_before(floor)
+    forget_before(forgetful, floor)
     for message in after:
         if message.id >= floor:
             passes = forgetful.add(message), faithful.add(message)
             assert passes[0] == passes[1] or only_older_tries_differ(message, before, floor)
+
+
+def forget_before(once: Once, floor: int) -> None:
+    """By its id and, a while after the first sweep, by its name."""
+    for now_s in (0.0, NAMES_S):
+        once.forget_before(floor, now_s)
+
+
+def test_a_name_is_known_for_a_while_though_its_message_is_old() -> None:
+    """It was replayed, and its sender resends it only now."""
+    once = Once()
+    old, again = (Message(MessageId(ms << 21), UserId(1), Event.TEXT, "x", "a") for ms in (10, 90_000))
+    assert once.add(old)
+    for now_s in (1.0, 5.0, NAMES_S):
+        once.forget_before(60_000 << 21, now_s)
+    assert not once.add(again)
 
 
 def only_older_tries_differ(message: Message, before: list[Message], floor: int) -> bool:
@@ -91,5 +107,5 @@ def test_what_was_forgotten_takes_no_room() -> None:
     once = Once()
     for number in range(1, 1000):
         once.add(Message(MessageId(number << 21), UserId(1), Event.TEXT, "x", f"c-{number}"))
-    once.forget_before(990 << 21)
+    forget_before(once, 990 << 21)
     assert len(once._ids) == len(once._named[0]) == 10
