@@ -28,12 +28,12 @@ TOGETHER = 0.3
 """For each fault so many further ones, which are two at a time."""
 
 PLANS = {
-    "embedded": Plan(0, 0, pairs=20, rate=100, down_s=(0.1, 14), most_late_s=35, quiet_s=22),
+    "embedded": Plan(0, 0, pairs=12, rate=40, down_s=(0.1, 14), most_late_s=35, settle_s=150, quiet_s=22),
     "distributed": Plan(0, 0, pairs=12, rate=40, down_s=(0.5, 14), most_late_s=70, settle_s=150, quiet_s=32),
 }
 """Live delivery may be late by as much as a node stands still, a line is held, or a sweep takes. The quiet at the end is longer
 than a lease and the grace of presence together."""
-EVERY_S = {"embedded": 9.0, "distributed": 9.0}
+EVERY_S = {"embedded": 12.0, "distributed": 12.0}
 """From one fault to the next, on average."""
 
 

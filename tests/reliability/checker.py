@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.reliability.history import ConversationHistory, Key, Observation, StoredMessage
+from tests.reliability.history import ConversationHistory, Key, Observation, PresenceObservation, StoredMessage
 from tests.reliability.lateness import lateness_of
 
 
@@ -53,6 +53,8 @@ def judge(history: ConversationHistory, most_late_s: float) -> list[Violation]:
 
 
 Finding = tuple[Kind, str, str]
+FORGETS_S = 20.0
+"""For so long at least a socket is not sent a message again under a larger id."""
 
 
 def _judge(history: ConversationHistory, most_late_s: float) -> Iterator[Finding]:
@@ -129,14 +131,21 @@ def _first_difference(one: list[Key], other: list[Key]) -> str:
 
 
 def _once_per_socket(history: ConversationHistory) -> Iterator[Finding]:
-    """A copy is new to its socket, or corrects the place of the one before by a smaller id; answers may repeat."""
+    """A copy is new to its socket, or corrects the place of the one before by a smaller id; answers may repeat.
+
+    Where the sender had no answer for long, its resend is a new row, which those who had the old one may be sent too.
+    """
     smallest: dict[tuple[int, Key], int] = {}
+    met: dict[tuple[int, int], float] = {}
+    newest_at: dict[tuple[int, Key], float] = {}
     for seen in history.observations:
-        place = seen.socket, seen.message.key
+        place, message_id = (seen.socket, seen.message.key), seen.message.message_id
         known = smallest.get(place)
-        if known is not None and not seen.ack and seen.message.message_id >= known:
+        forgotten = (seen.socket, message_id) not in met and seen.at - newest_at.get(place, seen.at) > FORGETS_S
+        if known is not None and not seen.ack and message_id >= known and not forgotten:
             yield Kind.TWICE, f"socket {seen.socket} of {seen.user_id}", seen.message.client_id
-        smallest[place] = seen.message.message_id if known is None else min(known, seen.message.message_id)
+        smallest[place] = message_id if known is None else min(known, message_id)
+        met[seen.socket, message_id] = newest_at[place] = seen.at
 
 
 def _answers(history: ConversationHistory) -> Iterator[Finding]:
@@ -179,17 +188,17 @@ def _seen(history: ConversationHistory) -> Iterator[Finding]:
 def _presence(history: ConversationHistory) -> Iterator[Finding]:
     """At the end, on the newest socket of each who is there, and for whoever asks; nobody's presence is judged where none is."""
     newest: dict[int, int] = {}
-    news: dict[tuple[int, int], str] = {}
+    news: dict[tuple[int, int], PresenceObservation] = {}
     for told in history.presence:
         newest[told.user_id] = max(told.socket, newest.get(told.user_id, -1))
         if told.about != told.user_id and told.action in {"joined", "reconnecting", "offline", "waiting", "leaved"}:
-            news[told.user_id, told.socket] = told.action
+            news[told.user_id, told.socket] = told
     for user in history.present:
         if history.online.get(user) != history.present:
             yield Kind.PRESENCE, f"asked by {user}", f"online are {history.online.get(user)}, there are {history.present}"
-        last = news.get((user, newest.get(user, -1)), "nothing")
-        if (last == "joined") != (history.peer_of(user) in history.present):
-            yield Kind.PRESENCE, f"newest socket of {user}", f"{history.peer_of(user)}: {last}"
+        last = news.get((user, newest.get(user, -1)))
+        if (last is not None and last.action == "joined") != (history.peer_of(user) in history.present):
+            yield Kind.PRESENCE, f"newest socket of {user}", f"last news of {history.peer_of(user)}: {last}"
 
 
 def judge_pairs(results: Iterable[tuple[int, str]]) -> list[Violation]:

@@ -121,9 +121,9 @@ def repeat_a_frame(history: ConversationHistory, rng: random.Random) -> None:
 
 
 def repeat_a_frame_under_a_larger_id(history: ConversationHistory, rng: random.Random) -> None:
-    seen = rng.choice(history.observations)
+    seen = history.observations[-1]
     message = replace(seen.message, message_id=seen.message.message_id + 1)
-    history.observations.append(replace(seen, message=message, ack=False, at=500.0))
+    history.observations.append(replace(seen, message=message, ack=False, at=seen.at + 15))
 
 
 def answer_once_too_often(history: ConversationHistory, rng: random.Random) -> None:
@@ -246,6 +246,14 @@ def test_a_planted_fault_is_found(plant: Plant, kind: Kind, seed: int) -> None:
 
 def test_every_kind_of_fault_is_planted() -> None:
     assert {kind for _, kind in PLANTS} == set(Kind) - {Kind.PAIR, Kind.UNANSWERED, Kind.REOPENED}
+
+
+def test_a_resend_after_a_long_silence_may_come_again_under_its_new_id() -> None:
+    history = Story(3).history
+    seen = history.observations[-1]
+    message = replace(seen.message, message_id=seen.message.message_id + 1)
+    history.observations.append(replace(seen, message=message, ack=False, at=seen.at + 30))
+    assert Kind.TWICE not in kinds(history)
 
 
 def test_a_tab_may_be_behind_the_other_one_of_its_member() -> None:

@@ -8,14 +8,18 @@ from collections.abc import Callable
 import pytest
 
 from randomchat.chat import joining
-from randomchat.chat.domain import Message
+from randomchat.chat.delivery import Delivery
+from randomchat.chat.domain import Channel, Message
 from randomchat.chat.frames import ClientFrame
 from randomchat.chat.hub import Hub, LiveChannel
 from randomchat.chat.once import Once
+from randomchat.chat.posts import Closed
+from randomchat.chat.service import ChatService
 from randomchat.chat.socket import ChatSocket
 from randomchat.chat.sweep import Sweep
 from randomchat.errors import RandomchatError, Unavailable
-from randomchat.ids import ChannelId
+from randomchat.ids import ChannelId, UserId
+from randomchat.infra import clock_watch, node_memory
 from tests.reliability.simulation.store import Link
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -73,6 +77,35 @@ def no_resend_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ChatSocket, "refuse", refuse_and_forget)
 
 
+def no_lookup_of_a_retry(patch: pytest.MonkeyPatch) -> None:
+    async def forget(*_: object) -> None:
+        return
+
+    patch.setattr(Delivery, "_find", forget)
+
+
+def no_standstill_rule(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(clock_watch, "STANDSTILL_S", float("inf"))
+
+
+def leases_never_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(node_memory, "LEASE_S", float("inf"))
+
+
+def closure_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
+    close = ChatService.close_channel
+
+    async def tell_first(service: ChatService, channel: Channel, closed_by: UserId) -> None:
+        live = service._hub.channels.get(channel.id)
+        service._outbox.post_all(await service._presence.list_nodes(channel.id, live), Closed(channel.id, closed_by))
+        if live is not None:
+            service._closing.end(live, closed_by)
+        await asyncio.sleep(1)
+        await close(service, channel, closed_by)
+
+    patch.setattr(ChatService, "close_channel", tell_first)
+
+
 PLANTS: dict[Plant, tuple[str, ...] | None] = {
     acknowledge_before_store: None,
     no_sweep: ("posts", "routes"),
@@ -80,6 +113,9 @@ PLANTS: dict[Plant, tuple[str, ...] | None] = {
     live_frames_not_held: None,
     no_once_filter: None,
     no_resend_first: None,
+    no_lookup_of_a_retry: ("half_open", "move"),
+    no_standstill_rule: ("suspend",),
+    leases_never_end: (),
+    closure_told_before_it_is_durable: (),
 }
-"""Each with the faults under which it shows soonest; None: a draw of all. What shows on no screen is left to other tests: a
-retry that is not looked up is only stored once more, and the merge hides it."""
+"""Each with the faults under which it shows soonest; None: a draw of all."""

@@ -20,7 +20,8 @@ from randomchat.chat.tokens import Claims
 from randomchat.chat.user_sockets_memory import MemoryUserSockets
 from randomchat.config import LimitSettings, Settings
 from randomchat.errors import RandomchatError
-from randomchat.ids import MessageId, UserId
+from randomchat.ids import MessageId, NodeId, UserId
+from randomchat.infra.clock_watch import STANDSTILL_S
 from randomchat.infra.mailbox_memory import MemoryBroker, MemoryMailbox, Weather
 from randomchat.infra.node import new_node_id
 from randomchat.infra.node_memory import MemoryNodeLeases
@@ -36,6 +37,10 @@ FAULTS = (
     "store", "tabs",
 )  # fmt: skip
 QUIET_S = 75.0
+GONE_S = 5.0
+"""A clean end, its grace of 2 s, and some time on the way."""
+DEAD_S = 40.0
+"""A lease, the grace of 15 s, and some time to connect elsewhere; less than a dead node's route lasts."""
 SKEW_S = 1.5
 
 
@@ -58,6 +63,18 @@ class MutableMailbox(MemoryMailbox):
             super().post(topic, data)
 
 
+class MortalLeases(MemoryNodeLeases):
+    """The dead release nothing: their leases lapse."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__(clock)
+        self.dead: set[NodeId] = set()
+
+    async def release(self, node: NodeId) -> None:
+        if node not in self.dead:
+            await super().release(node)
+
+
 @dataclass
 class Shared:
     """What all nodes share."""
@@ -65,7 +82,7 @@ class Shared:
     store: Store
     broker: MemoryBroker
     routes: MemoryRoutes
-    leases: MemoryNodeLeases
+    leases: MortalLeases
     user_sockets: MemoryUserSockets
 
 
@@ -75,6 +92,7 @@ class Node:
     def __init__(self, shared: Shared, skew_s: float) -> None:
         self.clock = NodeClock(skew_s)
         self.link = Link(shared.store)
+        self._leases = shared.leases
         self.mailbox = MutableMailbox(shared.broker)
         self.alive, self.draining = True, False
         ports = ChatPorts(
@@ -86,6 +104,17 @@ class Node:
 
     async def start(self) -> None:
         await self.app.start()
+
+    def serves(self, wire: Wire) -> bool:
+        return wire in self._served.values()
+
+    def suspend(self, seconds: float) -> list[Wire]:
+        """The machine stands still; the answer is the lines that must end before anything else is sent on them."""
+        self.clock.suspended_s += seconds
+        wires = list(self._served.values()) if seconds > STANDSTILL_S else []
+        for wire in wires:
+            wire.must_end = True
+        return wires
 
     def takes_sockets(self) -> bool:
         return self.alive and not self.draining and self.app.node.clock_trouble() is None
@@ -106,7 +135,12 @@ class Node:
         await self.app.reception.serve(Entrance(claims, channel, after), wire, wire)
 
     async def kill(self) -> None:
-        """The process is gone: its posts, its writes that are not under way yet, its sockets."""
+        """The process is gone: its posts, its writes that are not under way yet, its sockets. Its lease lapses."""
+        self._leases.dead.add(self.app.node.id)
+        await self.end()
+
+    async def end(self) -> None:
+        """As `kill`, but in order."""
         self.alive = self.mailbox.alive = self.link.alive = False
         for task, wire in tuple(self._served.items()):
             wire.cut(0.1, 0)
@@ -136,13 +170,14 @@ class Run:
     async def _play(self) -> None:
         self.random = Random(self.seed)
         drawn = tuple(fault for fault in FAULTS if self.random.random() < 0.6)
+        self.stood_still: list[Wire] = []
         self.chosen = drawn if self.faults is None else self.faults
         clock = LoopClock()
         self.shared = Shared(
             Store(self.random, new_channel(USERS)),
             MemoryBroker(Weather(self.seed)),
             MemoryRoutes(clock),
-            MemoryNodeLeases(clock),
+            MortalLeases(clock),
             MemoryUserSockets(),
         )
         self.nodes = [await self._start_node() for _ in range(self.random.choice((2, 2, 3)))]
@@ -156,6 +191,7 @@ class Run:
         await asyncio.gather(chatter, trouble, return_exceptions=True)
         await self._heal()
         self._judge()
+        await self._part()
         for tab in self.tabs:
             await tab.stop()
         for node in self.nodes:
@@ -226,7 +262,7 @@ class Run:
                 self._replace(node, random.uniform(1, 20))
             case "drain" if node.alive and not node.draining:
                 await node.drain()
-                await node.kill()
+                await node.end()
                 self._replace(node, 1)
             case "cut_reads":
                 node.link.reads = False
@@ -250,7 +286,7 @@ class Run:
                 node.clock.skew_s += random.choice((-1, 1)) * random.choice((3, 20, 60, 300))
                 self._later(span_s, lambda: setattr(node.clock, "skew_s", right))
             case "suspend":
-                node.clock.suspended_s += random.choice((5, 12, 60))
+                self.stood_still += node.suspend(random.choice((5, 12, 60)))
             case "store":
                 p = random.choice((0.05, 0.2, 0.5))
                 half = p / 2
@@ -279,6 +315,9 @@ class Run:
     def _judge(self) -> None:
         found, store = self.violations, self.shared.store
         found += [f"stuck: {tab.name}" for tab in self.tabs if not tab.live or tab.outbox]
+        found += [f"after a standstill: {wire.said_too_much} frames" for wire in self.stood_still if wire.said_too_much]
+        found += [f"stored again for nothing: {message_id}" for message_id in store.needless]
+        found += [f"presence: {tab.name} is told {tab.peer_state}" for tab in self.tabs if tab.peer_state != "joined"]
         found += [f"overwritten: {message_id}" for message_id in store.overwritten]
         acknowledged = {client_id: at for tab in self.tabs for client_id, at in tab.acknowledged.items()}
         self.acknowledged = len(acknowledged)
@@ -288,6 +327,29 @@ class Run:
             self._judge_view(f"{tab.name}'s screen", [line["client_id"] for line in tab.screen.ordered()], acknowledged)
             found += [f"twice on one socket: {client_id} for {tab.name}" for client_id in tab.twice]
             found += [f"before the replay was out: {client_id} for {tab.name}" for client_id in tab.too_soon]
+
+    async def _part(self) -> None:
+        """A member goes, and the other one is told; then the other one ends the conversation."""
+        anna, ben = self.tabs[:2]
+        killed = self.seed % 2 == 0
+        for tab in (anna, *self.tabs[2:]):
+            tab.away = True
+            for node in [node for node in self.nodes if killed and tab.wire is not None and node.serves(tab.wire)]:
+                await node.kill()
+                self.nodes.append(await self._start_node())
+            tab.disconnect()
+        await asyncio.sleep(DEAD_S if killed else GONE_S)
+        if ben.peer_state != "offline":
+            how = "was on a node that died" if killed else "has gone"
+            self.violations.append(f"presence: {anna.name} {how}, and {ben.name} is told {ben.peer_state}")
+        ben.on_over = self._check_over
+        service = next((node for node in self.nodes if node.takes_sockets()), await self._start_node()).app.service
+        await service.close_channel(self.shared.store.channel, USERS[1])
+        await asyncio.sleep(1)
+
+    def _check_over(self) -> None:
+        if self.shared.store.channel.closed_at_ms is None:
+            self.violations.append("it is said to be over, and the store does not know")
 
     def _judge_view(self, where: str, shown: list[str], acknowledged: dict[str, float]) -> None:
         self.violations += [f"missing: {client_id} in {where}" for client_id in acknowledged.keys() - set(shown)]

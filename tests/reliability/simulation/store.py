@@ -11,6 +11,9 @@ from randomchat.errors import NotFound, Unavailable
 from randomchat.ids import ChannelId, MessageId, TicketId, UserId
 
 WRITE_TIMEOUT_S = 2.0
+STILL_FRESH_MS = 6000
+LONG_READABLE_S = 2.5
+"""Longer than any read takes."""
 
 
 @dataclass
@@ -33,8 +36,21 @@ class Store:
     rows: dict[MessageId, Message] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     overwritten: list[MessageId] = field(default_factory=list)
+    needless: list[MessageId] = field(default_factory=list)
+    applied_at: dict[MessageId, float] = field(default_factory=dict)
+
+    def check_need(self, message: Message) -> None:
+        """A resend is stored again only where the first row could not be found, or is old."""
+        named = [row for row in self.rows.values() if (row.sender, row.client_id) == (message.sender, message.client_id)]
+        first = min(named, key=lambda row: row.id, default=None)
+        if first is None or message.client_id is None:
+            return
+        readable_s = asyncio.get_running_loop().time() - self.applied_at[first.id]
+        if message.time_ms - first.time_ms < STILL_FRESH_MS and readable_s > LONG_READABLE_S:
+            self.needless.append(message.id)
 
     def apply(self, message: Message) -> None:
+        self.applied_at.setdefault(message.id, asyncio.get_running_loop().time())
         if self.rows.get(message.id, message) != message:
             self.overwritten.append(message.id)
         self.rows[message.id] = message
@@ -60,6 +76,7 @@ class Link:
     async def insert_message(self, channel_id: ChannelId, message: Message) -> None:
         store, random, health = self._store, self._store.random, self._store.health
         loop, fate = asyncio.get_running_loop(), self._store.random.random()
+        store.check_need(message)
         await asyncio.sleep(0.0002)  # the driver's queue: a kill may come between
         if not self.alive or not self.writes or fate < health.refused:
             await asyncio.sleep(random.choice((0.01, WRITE_TIMEOUT_S)))

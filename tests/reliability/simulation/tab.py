@@ -68,6 +68,8 @@ class Tab:
         self.screen = Screen()
         self.twice: list[str] = []
         self.too_soon: list[str] = []
+        self.peer_state = ""
+        self.on_over: Callable[[], None] = lambda: None
         self._replayed_to = 0
         self.live = False
         self.away = False
@@ -139,6 +141,10 @@ class Tab:
         match frame["event"]:
             case 0:
                 self._on_message(frame)
+            case 1 if frame["payload"] == "leaved":
+                self.on_over()
+            case 1 if frame["user_id"] != self.user_id and frame["payload"] in {"joined", "reconnecting", "offline"}:
+                self.peer_state = frame["payload"]
             case 4:
                 self._on_sync(json.loads(frame["payload"]))
             case 5:

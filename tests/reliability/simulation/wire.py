@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+REFUSAL = b'"event":5'
+
 
 class Wire:
     """Implements `Connection` and `Incoming` for the node; the tab's end is `send` and the two callbacks."""
@@ -18,6 +20,9 @@ class Wire:
         self._up: deque[Callable[[], object]] = deque()
         self._down: deque[Callable[[], object]] = deque()
         self._broken = self._client_gone = self._server_gone = False
+        self.must_end = False
+        self.said_too_much = 0
+        """Texts of a node that must not send any more. A refusal does no harm: it promises nothing."""
 
     # ---------------------------------------------------------------- the node's end
     @property
@@ -26,6 +31,7 @@ class Wire:
 
     def send_text(self, data: bytes) -> None:
         if not self._broken and not self._server_gone:
+            self.said_too_much += self.must_end and REFUSAL not in data
             self._later(self._down, lambda: self._arrive(data))
 
     def close(self, code: int, reason: str = "") -> None:
