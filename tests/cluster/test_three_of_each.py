@@ -5,6 +5,7 @@ Takes minutes, so that it belongs to `make test-cluster` alone.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PLAN = Plan(seconds=0, seed=5, pairs=6, rate=50, strikes=3, down_s=(8, 12), waits=1, most_late_s=15)
 BACK_S = 5.0
+SETTLED_S = 5.0
+"""From a broker's death until its leaders are elsewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,17 @@ def of_each(nodes: Sequence[Child]) -> list[Fault]:
 # ---------------------------------------------------------------- one of three
 async def test_nothing_is_lost_when_a_kafka_broker_dies(site: DistributedServer, engines: Engines) -> None:
     await endured(site, of_each(engines.kafka.nodes))
+
+
+async def test_processes_are_ready_while_any_one_of_three_brokers_is_away(site: DistributedServer, engines: Engines) -> None:
+    for broker in engines.kafka.nodes:
+        broker.kill()
+        site.wait_until_ready()
+        await asyncio.sleep(SETTLED_S)
+        for process in site.services.processes["chat"] + site.services.processes["match"]:
+            assert process.readiness()["kafka"] == "ok"
+        broker.start()
+        engines.kafka.wait_until_ready()
 
 
 async def test_nothing_is_lost_when_a_cassandra_node_dies(site: DistributedServer, engines: Engines) -> None:

@@ -8,8 +8,9 @@ from concurrent.futures import Future
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 from prometheus_client import CollectorRegistry
 
@@ -60,15 +61,15 @@ class Kafka:
     async def check(self) -> None:
         """Raises `Unavailable` where Kafka does not answer.
 
-        It is asked for some topic, not for the cluster: a broker that was silent for too long says for a moment that there are
-        no brokers, at which `describe_cluster` of librdkafka (2.16) ends the whole process.
+        Any broker may answer, about some topic. The other requests of librdkafka (2.16) wait for the controller, which may be
+        the one of three that is down; and `describe_cluster` ends the whole process where a broker says that there are no
+        brokers, as one does for a moment that was silent for too long.
         """
-        asked = self._admin.describe_topics(TopicCollection([_ANY_TOPIC]), request_timeout=CHECK_TIMEOUT_S)
         try:
-            await self._request(asked[_ANY_TOPIC])
+            await asyncio.to_thread(self._admin.list_topics, _ANY_TOPIC, CHECK_TIMEOUT_S)
         except KafkaException as error:
-            if error.args[0].code() in _NOT_THERE:
-                return
+            if error.args[0].code() < 0:
+                raise self._away() from error
             raise Unavailable(f"Kafka refuses to answer at {self._address}: {_reason(error)}") from error
 
     def post(self, topic: str, data: bytes) -> None:
@@ -113,6 +114,17 @@ class Kafka:
                 return False
             raise Unavailable(f"Kafka says nothing of the topic {topic}: {_reason(error)}") from error
         return True
+
+    async def find_end(self, topic: str) -> int:
+        """The offset that the next post to a topic will have."""
+        partition = TopicPartition(topic, 0)
+        newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        found = self._admin.list_offsets({partition: newest}, request_timeout=REQUEST_TIMEOUT_S)
+        try:
+            end: int = (await asyncio.wrap_future(found[partition])).offset
+        except KafkaException as error:
+            raise Unavailable(f"Kafka says nothing of the end of the topic {topic}: {_reason(error)}") from error
+        return end
 
     async def list_topics(self) -> list[str]:
         """The names of all topics."""

@@ -26,8 +26,9 @@ _log = structlog.get_logger(__name__)
 class TopicReader:
     """Makes a topic, and gives each post to it to `receive`, in the event loop.
 
-    What is away the client finds again by itself, at the offset where it was. It says nothing of a topic that was deleted; so
-    where nothing came for a while this looks whether the topic is there, and begins anew if not.
+    What is away the client finds again by itself, at the offset where it was. But it says nothing of a topic that was deleted,
+    and now and then it stays deaf (librdkafka 2.16) after its partition has gone from broker to broker. So where nothing came for
+    a while this looks whether the topic is there, and whether there is more in it, and begins anew if need be.
     """
 
     def __init__(self, kafka: Kafka, topic: str, receive: Callable[[bytes], None], look_after_s: float = LOOK_AFTER_S) -> None:
@@ -81,9 +82,18 @@ class TopicReader:
             taken = self._taken
             await asyncio.sleep(self._look_after_s)
             with contextlib.suppress(Unavailable):
-                if self._taken == taken and not await self._kafka.has_topic(self.topic):
-                    _log.warning("a topic is gone, and is made again", topic=self.topic)
+                if self._taken == taken and await self._is_cut_off():
                     return
+
+    async def _is_cut_off(self) -> bool:
+        """Why nothing came for a while: there was nothing, or else this reader will not get it."""
+        if not await self._kafka.has_topic(self.topic):
+            _log.warning("a topic is gone, and is made again", topic=self.topic)
+            return True
+        if await self._kafka.find_end(self.topic) > self._offset:
+            _log.warning("a reader has come to a stand, and begins anew", topic=self.topic, offset=self._offset)
+            return True
+        return False
 
     async def _stop_reading(self) -> None:
         self._halt.set()

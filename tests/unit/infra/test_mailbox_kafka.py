@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from cluster.engines.kafka import KafkaEngine
+from randomchat.config import KafkaSettings
 from randomchat.errors import Unavailable
 from randomchat.infra.kafka import Kafka
 from randomchat.infra.kafka_reader import TopicReader
-from randomchat.infra.kafka_settings import QUEUE_MAX_POSTS
+from randomchat.infra.kafka_settings import QUEUE_MAX_POSTS, consumer_settings
 from randomchat.infra.mailbox import topic_of
 from randomchat.infra.mailbox_kafka import KafkaMailbox
 from randomchat.infra.node import new_node_id
@@ -246,3 +249,36 @@ async def test_a_post_after_the_end_raises_nothing(connect: Connect, topic: str)
     await kafka.close()
     kafka.post(topic, b"too late")
     assert lost_posts(kafka) == 1
+
+
+class DeafConsumer(Consumer):
+    """Says of nothing that it has come."""
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        super().assign(partitions)
+        self.pause(partitions)
+
+
+class KafkaWithDeafConsumer(Kafka):
+    """The first consumer is deaf, as librdkafka's once in a while is after its partition went from broker to broker."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(settings)
+        self._kinds: Iterator[type[Consumer]] = itertools.chain([DeafConsumer], itertools.repeat(Consumer))
+
+    def new_consumer(self, name: str) -> Consumer:
+        return next(self._kinds)(consumer_settings(self._settings, name))
+
+
+async def test_a_reader_that_has_come_to_a_stand_begins_anew_and_misses_nothing(engine: KafkaEngine, topic: str) -> None:
+    kafka, heard = KafkaWithDeafConsumer(engine.settings), list[bytes]()
+    await kafka.start()
+    reader = TopicReader(kafka, topic, heard.append, look_after_s=0.5)
+    await asyncio.wait_for(reader.made.wait(), RECOVERY_S)
+    numbers = [b"%d" % number for number in range(5)]
+    for number in numbers:
+        kafka.post(topic, number)
+    await until(lambda: len(heard) >= len(numbers))
+    assert heard == numbers
+    await reader.close()
+    await kafka.close()
