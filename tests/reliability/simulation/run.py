@@ -333,7 +333,7 @@ class Run:
         anna, ben = self.tabs[:2]
         killed = self.seed % 2 == 0
         for tab in (anna, *self.tabs[2:]):
-            tab.away = True
+            tab.gone = True
             for node in [node for node in self.nodes if killed and tab.wire is not None and node.serves(tab.wire)]:
                 await node.kill()
                 self.nodes.append(await self._start_node())

@@ -72,7 +72,7 @@ class Tab:
         self.on_over: Callable[[], None] = lambda: None
         self._replayed_to = 0
         self.live = False
-        self.away = False
+        self.away = self.gone = False
         self.wire: Wire | None = None
         self._cursor = 0
         self._history_due = False
@@ -102,7 +102,7 @@ class Tab:
             await asyncio.sleep(self._random.uniform(0, min(20.0, 0.5 * 2**self._failures)))
             self._failures = min(self._failures + 1, 6)
             server = self._choose()
-            if self.wire is None and server is not None and not self.away:
+            if self.wire is None and server is not None and not self.away and not self.gone:
                 self._open(server)
 
     def _open(self, server: Server) -> None:
