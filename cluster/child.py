@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 STOP_S = 15.0
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29
 
 
 class Child:
     """Runs `command()` in `folder`; what it prints goes to `folder/output.log`.
 
-    The kernel (Linux) kills it when this process ends in whatever way.
+    The kernel (Linux) kills it when this process ends in whatever way. `timer_slack_us`: how much later than asked for the kernel
+    may wake a thread of the program that sleeps, so that one which polls does it less often.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class Child:
         command: Callable[[], Sequence[str]],
         environment: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        timer_slack_us: int | None = None,
     ) -> None:
         self.name, self.folder, self.log = name, folder, folder / "output.log"
-        self._command, self._stop_signal = command, stop_signal
+        self._command, self._stop_signal, self._timer_slack_us = command, stop_signal, timer_slack_us
         self._environment = dict(environment or {})
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +58,8 @@ class Child:
     def _launch(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             environment = {**os.environ, **self._environment}
-            return launch(list(self._command()), cwd=self.folder, env=environment, stdout=log, stderr=log)
+            options = {"cwd": self.folder, "env": environment, "stdout": log, "stderr": log}
+            return launch(list(self._command()), self._timer_slack_us, **options)
 
     def stop(self) -> int | None:
         """Ask it to end, and wait; SIGKILL if it does not in time. Its exit status, None where it did not run."""
@@ -93,17 +96,17 @@ class Child:
             os.killpg(self.pid, number)
 
 
-def launch(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+def launch(command: Sequence[str], timer_slack_us: int | None = None, **options: Any) -> subprocess.Popen[bytes]:
     """`subprocess.Popen` with its `options`, of a program that does not outlive this process, however it ends."""
-    return _launcher().submit(_popen, command, options).result()
+    return _launcher().submit(_popen, command, timer_slack_us, options).result()
 
 
-def _popen(command: Sequence[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+def _popen(command: Sequence[str], timer_slack_us: int | None, options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C in the terminal is for us alone
-        preexec_fn=partial(end_with_parent, signal.SIGKILL),  # noqa: PLW1509 - it takes no lock
+        preexec_fn=partial(_prepare, timer_slack_us),  # noqa: PLW1509 - it takes no lock
         **options,
     )
 
@@ -115,6 +118,13 @@ def _launcher() -> ThreadPoolExecutor:
 
 
 _LIBC = ctypes.CDLL(None)
+
+
+def _prepare(timer_slack_us: int | None) -> None:
+    """In the child, before it becomes the program."""
+    end_with_parent(signal.SIGKILL)
+    if sys.platform == "linux" and timer_slack_us is not None:
+        _LIBC.prctl(PR_SET_TIMERSLACK, 1000 * timer_slack_us)
 
 
 def end_with_parent(number: signal.Signals) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import yaml
 
 from cluster.child import Child
-from cluster.engines.cassandra_options import COMMITLOG_SYNC, JVM_OPTIONS, LOGBACK, SMALL
+from cluster.engines.cassandra_options import COMMITLOG_SYNC, JVM_OPTIONS, LOGBACK, SMALL, TIMER_SLACK_US
 from cluster.engines.cql import CqlConnection
 from cluster.engines.engine import Engine, running, silent
 from cluster.java import class_archive, class_path, fetch_jars, find_java
@@ -74,7 +74,7 @@ class CassandraEngine(Engine):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logback.xml").write_text(LOGBACK)
         (folder / "cassandra.yaml").write_text(yaml.safe_dump({**self._options(n, host), **self._sync, **SMALL}))
-        return Child(f"Cassandra node {n}", folder, lambda: self._command(folder))
+        return Child(f"Cassandra node {n}", folder, lambda: self._command(folder), timer_slack_us=TIMER_SLACK_US)
 
     def _command(self, folder: Path) -> Sequence[str]:
         archive = f"-XX:ArchiveClassesAtExit={self._record}" if self._record else f"-XX:SharedArchiveFile={self._archive}"

@@ -86,3 +86,13 @@ def test_a_child_that_was_killed_starts_again(sleeper: Child) -> None:
     sleeper.start()
     assert sleeper.is_running
     assert sleeper.pid != first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is a thing of Linux")
+def test_a_child_may_be_woken_later_than_it_asks_for(tmp_path: Path) -> None:
+    child = Child("sleeper", tmp_path, lambda: SLEEPER, timer_slack_us=700)
+    child.start()
+    try:
+        assert Path(f"/proc/{child.pid}/timerslack_ns").read_text() == "700000\n"
+    finally:
+        child.kill()
