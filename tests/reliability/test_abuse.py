@@ -21,7 +21,7 @@ from tests.component.edge_server import edge
 from tests.reliability.server import randomchat_server, running
 
 PEOPLE, WARM_UP, ROUNDS = 20, 3, 8
-MOST_BLOCKS_A_VISIT = 10
+MOST_BLOCKS_A_VISIT = 2
 MOST_BYTES = 16 * 2**20
 PEACE: dict[str, Any] = {
     "limits": {"enabled": False},
