@@ -84,7 +84,7 @@ class ChatRepository(Protocol):
     async def delete_expired(self, before_ms: int, limit: int) -> int:
         """Remove messages made before, channels closed before or made before and left without a message, and tickets.
 
-        At most about `limit` rows in one call; how many were removed, 0 where nothing is left to do. A store that lets rows end by
+        At most about `limit` rows in one call; how many were removed, 0 where nothing is left to do. A store whose rows end by
         themselves has nothing to do. It keeps an open channel for as long as its messages are read.
         """
         ...
