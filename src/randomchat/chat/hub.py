@@ -72,8 +72,8 @@ class LiveChannel:
         """Messages that this node is still storing: the sweep leaves them alone."""
         self.seen: list[MessageId] = [MessageId(0), MessageId(0)]
         """By side: up to where this member has seen the other's messages."""
-        self.seen_from: list[NodeId | None] = [None, None]
-        """By side: the node that said so; None where it was said here, or by the store."""
+        self.seen_from: list[NodeId | int | None] = [None, None]
+        """By side: the node, or the number of the socket here, that said so; None where the store did."""
         # Presence and typing, by side
         self.presence: list[str] = ["offline", "offline"]
         self.timers: dict[tuple[str, int], asyncio.TimerHandle] = {}

@@ -41,11 +41,14 @@ class SeenMarks:
         except RandomchatError as refusal:
             socket.send(frames.error(socket.user_id, frame.name, refusal, self._clock.wall_ms()))
             return
+        if message_id < live.seen[side] and live.seen_from[side] != socket.number:
+            return  # the member's other tab is further, or this is a dead line's last word, which came late
         self._relay(live, side, message_id)
         self._outbox.post_all(live.peers.keys(), Seen(live.id, socket.user_id, message_id))
         if message_id > live.seen[side]:
-            live.seen[side], live.seen_from[side] = message_id, None
             self._write_later((live.id, socket.user_id), message_id)
+        if message_id >= live.seen[side]:
+            live.seen[side], live.seen_from[side] = message_id, socket.number
 
     async def _check(self, socket: ChatSocket, message_id: MessageId) -> None:
         """Raise `unknown_message` unless this is a message of the other member."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,26 @@ def test_an_idle_node_does_not_look_like_one_that_stood_still() -> None:
 
 
 # ---------------------------------------------------------------- too late
+@pytest.mark.parametrize("tenths", range(20))
+def test_what_was_said_just_before_the_mailbox_delivers_again_need_not_wait_for_a_sweep_by_the_clock(tenths: int) -> None:
+    """At whichever moment between two sweeps, two seconds apart, it comes back."""
+
+    async def scene(stage: Stage) -> None:
+        one, other = await stage.node(), await stage.node()
+        anna, ben = await stage.connect(one, ANNA), await stage.connect(other, BEN)
+        await stage.until(10)
+        stage.broker.weather = Weather(lost=1.0)
+        back_s = 20 + tenths / 10
+        await stage.until(back_s - 0.05)
+        anna.send(TEXT, "hello", client_id="c-1")
+        await stage.until(back_s)
+        stage.broker.weather = None
+        await stage.until(back_s + 8)
+        assert ben.texts() == ["hello"]
+
+    play(scene)
+
+
 def test_a_watermark_that_comes_late_from_another_node_is_not_told_after_a_newer_one() -> None:
     """The mailbox holds it up, meanwhile the sweep brings the newer one."""
 
@@ -204,6 +225,24 @@ def test_an_older_seen_never_moves_the_watermark_back() -> None:
         assert stage.store.channel.members[1].seen_id == ids[2]
         resumed = await stage.connect(node, ANNA, after=0)
         assert resumed.last(SEEN)["payload"] == str(ids[2])
+
+    play(scene)
+
+
+def test_a_tab_that_is_behind_takes_no_mark_back_on_anybodys_socket() -> None:
+    """It may be a dead line's last words, which came late."""
+
+    async def scene(stage: Stage) -> None:
+        node = await stage.node()
+        anna, *tabs = [await stage.connect(node, who) for who in (ANNA, BEN, BEN)]
+        for number in range(3):
+            anna.send(TEXT, str(number), client_id=str(number))
+        await stage.until(6)
+        ids = sorted(stage.store.rows)
+        for tab, message_id in zip(tabs, (ids[2], ids[0]), strict=True):
+            tab.send(SEEN, str(message_id))
+            await stage.until(stage.now_s + 2)
+        assert anna.last(SEEN)["payload"] == str(ids[2])
 
     play(scene)
 
