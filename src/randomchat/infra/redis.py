@@ -172,10 +172,11 @@ class Redis:
         except asyncio.CancelledError:  # out of time
             self._suspects(node)
             raise
-        except ConnectionError:
+        except (ConnectionError, RuntimeError) as error:  # the latter by uvloop, of a connection that was closed meanwhile
             self._suspects(node)
-            await node.disconnect_free_connections()  # they most likely lead nowhere too
-            raise
+            for connection in node._free:  # noqa: SLF001 - most likely lead nowhere too; who takes one next closes it first
+                connection.mark_for_reconnect()  # type: ignore[no-untyped-call]
+            raise ConnectionError(str(error)) from error
 
     async def _ask_aside(self, cluster: RedisCluster, elsewhere: AskError, words: tuple[Word, ...]) -> Any:
         """Ask the node to which a slot is on the way; it answers to those alone who say on the same connection that they know."""
@@ -254,7 +255,7 @@ class Redis:
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 info = await node.execute_command("CLUSTER INFO")
-        except (TimeoutError, OSError, RedisError):
+        except (TimeoutError, OSError, RuntimeError, RedisError):
             return None
         return str(info["cluster_state"])
 

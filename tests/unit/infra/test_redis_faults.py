@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+import uvloop
 from redis.crc import key_slot
 
 from cluster.child import Child
@@ -206,3 +207,20 @@ async def test_a_password_opens_the_door_and_a_wrong_one_is_said(
             await wrong.call("GET", wrong.key("note"))
     finally:
         await wrong.close()
+
+
+def test_connections_that_are_cut_under_load_end_no_call_with_anything_but_unavailable(settings: RedisSettings) -> None:
+    """On the loop of the product, which is stricter with a closed connection than that of the tests."""
+    assert uvloop.run(_refusals_while_connections_are_cut(settings)) <= {Unavailable}
+
+
+async def _refusals_while_connections_are_cut(settings: RedisSettings) -> set[type[BaseException]]:
+    async with fresh_redis(settings) as redis:
+        assert redis._cluster is not None
+        outcomes: list[object] = []
+        for _ in range(10):
+            calls = [redis.run(COUNT, [redis.key("cut", number)], 10_000) for number in range(150)]
+            cuts = [node.execute_command("CLIENT", "KILL", "TYPE", "normal") for node in redis._cluster.get_primaries()]
+            outcomes += (await asyncio.gather(asyncio.gather(*calls, return_exceptions=True), *cuts))[0]
+        await until_well(redis, FAIL_OVER_S)
+        return {type(outcome) for outcome in outcomes if isinstance(outcome, BaseException)}
