@@ -221,7 +221,10 @@ class CassandraChatRepository:
 
     async def _keep_marks(self, channel_id: ChannelId) -> None:
         """Write them again, just after themselves: anything newer goes on to win. What was seen ends with its message."""
-        row = (await self._cassandra.read(_SELECT_MARKS, (channel_id,)))[0]
+        rows = await self._cassandra.read(_SELECT_MARKS, (channel_id,))
+        if not rows:  # its time has just ended
+            raise NotFound
+        [row] = rows
         marks = zip((*_SET_JOINED, *_SET_REVOKED), row[::2], row[1::2], strict=True)
         await asyncio.gather(
             *(

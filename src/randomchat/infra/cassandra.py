@@ -175,10 +175,10 @@ class Cassandra:
         return self._session
 
     async def _prepare(self, query: Query) -> acsylla.PreparedStatement:
-        session = self._connected()
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._preparing:
                 if query not in self._prepared:
+                    session = self._connected()  # not before: while others prepared, it may have been closed
                     self._prepared[query] = await session.create_prepared(query.text)
                 return self._prepared[query]
         except TimeoutError:

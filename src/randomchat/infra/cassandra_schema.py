@@ -99,9 +99,12 @@ def _create_table(keyspace: str, name: str, columns: str) -> str:
 async def _locked(session: acsylla.Session) -> AsyncIterator[str]:
     """Wait until nobody else migrates; the name of this migration."""
     owner = secrets.token_hex(8)
-    async with asyncio.timeout(2 * LOCK_S):
-        while not await _applied(session, _LOCK, owner):  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.2)
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + 2 * LOCK_S
+    while not await _applied(session, _LOCK, owner):
+        if loop.time() > end_s:
+            raise Unavailable("Another migration is under way; this one would wait no longer.")
+        await asyncio.sleep(0.2)
     try:
         yield owner
     finally:

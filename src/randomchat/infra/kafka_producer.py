@@ -54,7 +54,8 @@ class KafkaProducer:
 
     async def close(self) -> None:
         """Send what is left, for a moment; later posts are lost."""
-        for topic, gathered in self._gathered.items():
+        held, self._gathered = self._gathered, {}
+        for topic, gathered in held.items():
             self._send(topic, gathered)
         await self._loops.close()
         producer, self._producer = self._producer, None
@@ -69,7 +70,7 @@ class KafkaProducer:
         asyncio.get_running_loop().call_later(GATHER_S, self._send_gathered, topic)
 
     def _send_gathered(self, topic: str) -> None:
-        gathered = self._gathered.pop(topic)
+        gathered = self._gathered.pop(topic, None)  # nothing is left where `close` has sent it
         if gathered:
             self._send(topic, gathered)
             self._gather(topic)
