@@ -113,8 +113,14 @@ class ChatNode:
             self._renewed_at_s = self._clock.boot_s()
             lost, self._alive = self._alive - alive, alive
             self._check_channels(lost, everything=not known)
-        self._sweep.healthy = self.fast_path_trouble() is None
+        self._note_health(healthy=self.fast_path_trouble() is None)
         self._sweep.close_unswept()
+
+    def _note_health(self, *, healthy: bool) -> None:
+        """Once all is well again, look once more for what was posted in vain until just now."""
+        recovered = healthy and not self._sweep.healthy
+        self._sweep.healthy = healthy
+        self._check_channels(frozenset(), everything=recovered)
 
     def _check_channels(self, lost: frozenset[NodeId], *, everything: bool) -> None:
         """Sweep soon what has lost a node; everything where the lease was lost, since every route may be too."""

@@ -22,7 +22,7 @@ from randomchat.infra.tasks import Tasks
 
 TICK_S = 0.25
 SOON_S = (1.0, 5.0)
-"""After a socket joined, or another node of the channel was lost."""
+"""After a socket joined, another node of the channel was lost, or the fast path has recovered."""
 UNHEALTHY_EVERY_S = 2.0
 UNSWEPT_CLOSE_S = 60.0
 AT_ONCE = 16
@@ -32,8 +32,9 @@ AT_ONCE = 16
 class Sweep:
     """Decides when each live channel of the node is read again, and does so.
 
-    Due: 1 s and 5 s after a socket joined or another node of the channel was lost; 20 s after the last traffic; 60 s after
-    the last sweep at the latest. While routes or mailbox are unhealthy: as often as the read rate allows, at best every 2 s.
+    Due: 1 s and 5 s after a socket joined, another node of the channel was lost, or routes and mailbox are healthy again; 20 s
+    after the last traffic; 60 s after the last sweep at the latest. While they are unhealthy: as often as the read rate allows,
+    at best every 2 s.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Sweep:
 
     # ---------------------------------------------------------------- when
     def watch_channel(self, live: LiveChannel) -> None:
-        """A socket joined the channel, or a node of it was lost."""
+        """A socket joined the channel, a node of it was lost, or what was posted to it may have been."""
         now = self._clock.boot_s()
         for delay_s in SOON_S:
             live.sweep_at.append(now + delay_s)
