@@ -107,7 +107,7 @@ def test_while_posts_do_not_arrive_a_channel_is_swept_every_2_s() -> None:
         await stage.until(26)
         assert node.app.node.fast_path_trouble() is None
         await stage.until(50)
-        assert not [at_s for at_s in node.link.reads_at_s if 28 < at_s < 50]
+        assert len([at_s for at_s in node.link.reads_at_s if 25 < at_s < 50]) == 2, "for what was lost until just now"
 
     play(scene)
 
