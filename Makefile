@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run client proto test test-checker check format engines distributed bench bench-distributed chaos audit soak openapi lock clean
+.PHONY: help install run client proto test test-checker test-cluster check format engines distributed bench bench-distributed chaos audit soak openapi lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin

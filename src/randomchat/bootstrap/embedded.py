@@ -100,7 +100,9 @@ async def run_embedded(settings: Settings, announce: Callable[[str], None]) -> N
             settings=settings,
             admin_app=AdminApp(services.readiness, registry),
             drain=services.drain,
-            announce=lambda host, port, admin_port: announce(startup_text(settings, "embedded", host, port, admin_port)),
+            announce=lambda host, port, admin_port: announce(
+                startup_text(settings, "embedded", host, port, admin_port, settings.data_dir)
+            ),
         )
 
 

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import structlog
 from starlette.types import ASGIApp
@@ -64,16 +65,16 @@ async def serve(
             admin_server.abort_connections()
 
 
-def startup_text(settings: Settings, mode: str, host: str, port: int, admin_port: int) -> str:
-    """What a person wants to know of a process that has just started."""
+def startup_text(settings: Settings, mode: str, host: str, port: int, admin_port: int, data_dir: Path | None = None) -> str:
+    """What a person wants to know of a process that has just started. `data_dir`: where it keeps things, if it does so itself."""
     address = settings.public_url or f"http://{_in_url('localhost' if host in _ALL_ADDRESSES else host)}:{port}"
     lines = {
         "open": address,
-        "data": str(settings.data_dir.resolve()),
+        "data": "" if data_dir is None else str(data_dir.resolve()),
         "mode": mode,
         "health": f"http://{_in_url(settings.admin.host)}:{admin_port}/readyz",
     }
-    return "\n".join([f"randomchat {__version__}", *(f"  {name + ':':<8}{value}" for name, value in lines.items())])
+    return "\n".join([f"randomchat {__version__}", *(f"  {name + ':':<8}{value}" for name, value in lines.items() if value)])
 
 
 def _in_url(host: str) -> str:

@@ -58,7 +58,7 @@ def test_a_trusted_ipv4_network_is_trusted_in_its_ipv6_form_too() -> None:
 
 
 def test_the_start_text_says_where_everything_is(tmp_path: Path) -> None:
-    text = startup_text(Settings(data_dir=tmp_path), "embedded", "127.0.0.1", 8080, 9090)
+    text = startup_text(Settings(data_dir=tmp_path), "embedded", "127.0.0.1", 8080, 9090, tmp_path)
     assert text.splitlines() == [
         f"randomchat {__version__}",
         "  open:   http://127.0.0.1:8080",
