@@ -21,8 +21,10 @@ from tests.component.edge_server import edge
 from tests.reliability.server import randomchat_server, running
 
 PEOPLE, WARM_UP, ROUNDS = 20, 3, 8
-MOST_BLOCKS_A_VISIT = 2
+MOST_BLOCKS_A_VISIT = 5
+"""SQLite's module lets some hundreds of dead references pile up before it clears them; a leak is dozens a visit."""
 MOST_BYTES = 16 * 2**20
+PATIENCE_S = 15
 PEACE: dict[str, Any] = {
     "limits": {"enabled": False},
     "match": {"recent_partners": 0},  # else the last two of a round could wait for ever
@@ -40,9 +42,18 @@ class Here:
         return psutil.Process().memory_info().rss
 
 
-async def blocks_when_all_have_gone() -> int:
-    """How many pieces of memory Python holds: objects of all kinds, texts too."""
-    await asyncio.sleep(2)  # the longest that anything outlives its socket by, with the grace times above
+async def blocks_when_all_have_gone(most: int = 0) -> int:
+    """How many pieces of memory Python holds, texts too, once it is `most` or does not change any more."""
+    blocks = await _blocks_now()
+    for _ in range(PATIENCE_S):
+        before, blocks = blocks, await _blocks_now()
+        if blocks <= most or before - blocks in range(50):
+            break
+    return blocks
+
+
+async def _blocks_now() -> int:
+    await asyncio.sleep(1)  # some things outlive their socket for a while, by the grace times above
     gc.collect()
     return sys.getallocatedblocks()
 
@@ -64,8 +75,8 @@ async def _come_and_go(folder: Path) -> None:
                 rss_before = Here(port).rss_bytes()
             if one.number == WARM_UP + ROUNDS:
                 break
-        added = await blocks_when_all_have_gone() - before
-    assert added < MOST_BLOCKS_A_VISIT * PEOPLE * ROUNDS
+        most = before + MOST_BLOCKS_A_VISIT * PEOPLE * ROUNDS
+        assert await blocks_when_all_have_gone(most) <= most
     assert Here(port).rss_bytes() - rss_before < MOST_BYTES
 
 
