@@ -40,6 +40,8 @@ def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
         **client_settings(settings),
         "acks": "all",
         "enable.idempotence": True,
+        # With more, the client's thread takes a whole core for as long as that many wait for a broker that is slow or away.
+        "max.in.flight": 1,
         "linger.ms": 0,  # `KafkaProducer` gathers posts itself
         "message.timeout.ms": POST_TIMEOUT_MS,
         "queue.buffering.max.messages": QUEUE_MAX_POSTS,
