@@ -238,7 +238,8 @@ class Ordeal:
         except TimeoutError:
             stuck = [tab for tab in self._tabs if not tab.settled]
             self._report.complaints += [f"{t.member.user_id} is stuck: live {t.live}, {len(t.outbox)} unsent" for t in stuck]
-        await self._crowd.end(self._plan.settle_s if self._plan.seekers else 0)
+        if self._plan.seekers:
+            await self._crowd.end(self._plan.settle_s)
         await asyncio.sleep(self._plan.quiet_s)
         self._report.complaints += [complaint for tab in self._tabs for complaint in tab.complaints]
         if self._plan.leavers:
