@@ -121,12 +121,16 @@ class Services:
             child.start()
 
     def wait_until_ready(self, most_s: float = READY_S) -> float:
-        """Wait until every process is ready; the answer is for how many seconds that took."""
+        """Wait until every process is ready and nginx has found each service; the answer is for how many seconds that took."""
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.all)) as pool:
             list(pool.map(lambda process: self._wait_for(process, most_s), self.all))
         if not self.proxy.is_running:
             raise NotReady(f"nginx does not run; is port {self._port} free? Its last words:\n{self.proxy.last_words()}")
+        while not all(self._is_served(name) for name in SERVICES):
+            if time.monotonic() - began > most_s:
+                raise NotReady("every process is ready, but nginx says that a service is away")
+            time.sleep(0.05)
         return time.monotonic() - began
 
     def stop(self) -> None:
@@ -144,6 +148,17 @@ class Services:
         """Stop, and let go of the ports."""
         self.stop()
         self._claims.release()
+
+    def _is_served(self, name: str) -> bool:
+        """Whether nginx passes requests on: for two seconds it does not where it has just found nobody."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            connection.request("GET", "/" if name == "web" else f"/api/{name}")
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _wait_for(self, process: ServiceProcess, most_s: float) -> None:
         took_s = wait_until_ready(process, most_s)
