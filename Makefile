@@ -35,7 +35,7 @@ test-checker: .venv/dev ## Try the judge of delivery first: every fault that is 
 
 test-cluster: .venv/tools client proto ## Run what takes minutes: outages of 30 s, and three brokers, Cassandra nodes and Redis masters, of which some die
 	@$(BIN)/python -m cluster fetch
-	@$(BIN)/python -m pytest -m cluster tests/cluster
+	@$(BIN)/python -m pytest -m cluster
 
 check: .venv/tools client proto ## Check format, lint, types, the borders between packages and the weight of the browser client
 	@$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -19,6 +20,8 @@ from cluster.engines.redis import RedisEngine
 from cluster.engines.seaweedfs import SeaweedEngine
 from randomchat.config import load_settings
 from tests.engines import fetched
+
+pytestmark = pytest.mark.cluster
 
 READY_S, GONE_S = 60.0, 20.0
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.deployment import Deployment
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, Person, pair
+from tests.reliability.server import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -30,17 +30,17 @@ def show_the_same(noa: Person, mia: Person, texts: list[str]) -> None:
         person.has_no_complaint(disturbed=True)
 
 
-def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         noa.say("before")
         mia.sees("before")
-        server.kill()
+        embedded.kill()
         noa.say("into the dark")
         expect(noa.mark("into the dark")).to_have_accessible_name("Sending")
         expect(noa.page.get_by_text("Connection lost")).to_be_visible()
         noa.is_accessible()
-        server.start()
-        server.wait_until_ready()
+        embedded.start()
+        embedded.wait_until_ready()
         mia.sees("into the dark")
         expect(noa.mark("into the dark")).to_have_accessible_name("Seen")
         expect(noa.page.get_by_text("Connection lost")).to_be_hidden()
@@ -48,8 +48,8 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(browser: Browse
         show_the_same(noa, mia, ["before", "into the dark", "there again"])
 
 
-def test_who_was_offline_catches_up(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_who_was_offline_catches_up(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         mia.context.set_offline(True)
         mia.say("from the tunnel")
         expect(mia.page.get_by_text("You are offline.")).to_be_visible(timeout=15_000)
@@ -64,14 +64,14 @@ def test_who_was_offline_catches_up(browser: Browser, server: Deployment) -> Non
         assert noa.texts() == mia.texts()
 
 
-def test_a_socket_that_is_cut_comes_back(browser: Browser, server: Deployment) -> None:
+def test_a_socket_that_is_cut_comes_back(browser: Browser, embedded: ServerProcess) -> None:
     sockets: list[WebSocketRoute] = []
 
     def pass_on(route: WebSocketRoute) -> None:
         route.connect_to_server()
         sockets.append(route)
 
-    with pair(browser, server.address) as (noa, mia):
+    with pair(browser, embedded.address) as (noa, mia):
         mia.page.route_web_socket("**/api/chat**", pass_on)
         mia.page.reload()
         mia.is_talking_to("Noa")
@@ -83,8 +83,8 @@ def test_a_socket_that_is_cut_comes_back(browser: Browser, server: Deployment) -
         show_the_same(noa, mia, ["before the cut", "after the cut"])
 
 
-def test_a_reload_in_mid_send_sends_once(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_a_reload_in_mid_send_sends_once(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         texts = [f"quick {number}" for number in range(12)]
         for text in texts:
             noa.say(text)
@@ -93,8 +93,8 @@ def test_a_reload_in_mid_send_sends_once(browser: Browser, server: Deployment) -
         show_the_same(noa, mia, texts)
 
 
-def test_two_tabs_show_the_same(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_two_tabs_show_the_same(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         noa.say("in the first tab")
         second = duplicate(noa)
         expect(second.get_by_role("article")).to_have_count(1)
@@ -117,9 +117,9 @@ def duplicate(person: Person) -> Page:
     return opened.value
 
 
-def test_a_browser_that_stood_still_catches_up(browser: Browser, server: Deployment) -> None:
+def test_a_browser_that_stood_still_catches_up(browser: Browser, embedded: ServerProcess) -> None:
     with another_chromium(browser) as (sleepy, processes):
-        noa, mia = Person(browser, server.address, "Noa"), Person(sleepy, server.address, "Mia")
+        noa, mia = Person(browser, embedded.address, "Noa"), Person(sleepy, embedded.address, "Mia")
         noa.search()
         mia.search()
         noa.is_talking_to("Mia")

@@ -15,7 +15,7 @@ from cluster.engines.redis import RedisEngine
 from tests.deployment import DistributedServer
 from tests.e2e.browser import Person, pair
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.timeout(180)]
 
 PATIENT_MS = 40_000
 

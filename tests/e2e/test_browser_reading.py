@@ -7,14 +7,14 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.deployment import Deployment
 from tests.e2e.browser import Person, pair
+from tests.reliability.server import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-def test_nothing_is_seen_while_the_page_is_hidden(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_nothing_is_seen_while_the_page_is_hidden(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         noa.say("before")
         expect(noa.mark("before")).to_have_accessible_name("Seen")
         mia.hide()
@@ -35,8 +35,8 @@ def test_nothing_is_seen_while_the_page_is_hidden(browser: Browser, server: Depl
         mia.has_no_complaint()
 
 
-def test_who_reads_back_is_not_pulled_down(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_who_reads_back_is_not_pulled_down(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         for number in range(40):
             noa.say(f"line {number}")
         mia.sees("line 39")
@@ -53,8 +53,8 @@ def test_who_reads_back_is_not_pulled_down(browser: Browser, server: Deployment)
         expect(noa.mark("one more")).to_have_accessible_name("Seen")
 
 
-def test_a_reload_keeps_the_conversation_and_the_draft(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_a_reload_keeps_the_conversation_and_the_draft(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         noa.say("before the reload")
         mia.sees("before the reload")
         mia.composer.fill("half a thou")
@@ -67,8 +67,8 @@ def test_a_reload_keeps_the_conversation_and_the_draft(browser: Browser, server:
         mia.has_no_complaint()
 
 
-def test_the_back_button_leaves_the_conversation_open(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_the_back_button_leaves_the_conversation_open(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         mia.page.go_back()
         expect(mia.page.get_by_role("heading", name="Your conversation is still open")).to_be_visible()
         mia.is_accessible()
@@ -80,17 +80,17 @@ def test_the_back_button_leaves_the_conversation_open(browser: Browser, server: 
         mia.has_no_complaint()
 
 
-def test_chat_without_a_conversation_is_the_start(browser: Browser, server: Deployment) -> None:
-    noa = Person(browser, server.address, "Noa")
-    noa.page.goto(f"{server.address}/chat")
+def test_chat_without_a_conversation_is_the_start(browser: Browser, embedded: ServerProcess) -> None:
+    noa = Person(browser, embedded.address, "Noa")
+    noa.page.goto(f"{embedded.address}/chat")
     expect(noa.page.get_by_label("Your name")).to_be_visible()
-    expect(noa.page).to_have_url(f"{server.address}/")
+    expect(noa.page).to_have_url(f"{embedded.address}/")
     noa.has_no_complaint()
     noa.context.close()
 
 
-def test_older_messages_come_with_scrolling(browser: Browser, server: Deployment) -> None:
-    with pair(browser, server.address) as (noa, mia):
+def test_older_messages_come_with_scrolling(browser: Browser, embedded: ServerProcess) -> None:
+    with pair(browser, embedded.address) as (noa, mia):
         for number in range(90):
             noa.say(f"line {number}")
         expect(noa.mark("line 89")).to_have_accessible_name("Seen")  # else the list would begin where the unseen ones do

@@ -27,7 +27,7 @@ def endure(mode: str) -> Report:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("mode", ["embedded", "distributed"])
+@pytest.mark.parametrize("mode", ["embedded", pytest.param("distributed", marks=pytest.mark.cluster)])
 def test_every_promise_is_kept(mode: str) -> None:
     report = endure(mode)
     assert report.passed, str(report)

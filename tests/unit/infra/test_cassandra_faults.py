@@ -18,6 +18,8 @@ from randomchat.infra.cassandra_schema import CassandraSchema, migrate
 from tests.cassandra_keyspace import connected, started, until_ready, unused_keyspace
 from tests.engines import running_engine
 
+pytestmark = pytest.mark.cluster
+
 NOTES = CassandraSchema("notes", [["CREATE TABLE IF NOT EXISTS notes (shelf int, id bigint, PRIMARY KEY (shelf, id))"]])
 INSERT = Query("INSERT INTO notes (shelf, id) VALUES (1, ?) USING TTL 600")
 SELECT = Query("SELECT id FROM notes WHERE shelf = 1")

@@ -22,6 +22,8 @@ from randomchat.infra.mailbox_kafka import KafkaMailbox
 from randomchat.infra.node import new_node_id
 from tests.engines import running_engine
 
+pytestmark = pytest.mark.cluster
+
 RECOVERY_S = 20.0
 """More than it takes, for a busy machine; the figures are in docs/adr/0010."""
 STALL_MAX_S = 0.5
