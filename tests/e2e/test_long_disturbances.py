@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, WebSocket, expect
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, Person, pair
 from tests.reliability.server import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 BROWSER_STOPS_S = 90
 """Longer than two pings and the grace after them: by then the server has given the socket up, and the person is away."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 
@@ -19,6 +20,8 @@ from randomchat.clock import SystemClock
 from randomchat.config import Settings
 from tests.component.edge_server import edge
 from tests.reliability.server import randomchat_server, running
+
+pytestmark = pytest.mark.cluster
 
 PEOPLE, WARM_UP, ROUNDS = 20, 3, 8
 MOST_BLOCKS_A_VISIT = 5

@@ -18,6 +18,8 @@ from randomchat.infra.redis import Redis, Script
 from tests.engines import running_engine
 from tests.redis_keys import fresh_redis, until_well
 
+pytestmark = pytest.mark.cluster
+
 TIMEOUT_S = 0.5
 SLACK_S = 1.0
 """How much later than it should a call may end here, where others compute too."""
