@@ -188,7 +188,7 @@ def test_file_names_are_text(mia: Person, intruder: Intruder) -> None:
 
 def look_at_rest(mia: Person, watch: Watch, last: str) -> dict[str, Any]:
     """The page, once its pictures are there and the list has followed to its end."""
-    for _ in range(100):
+    for _ in range(600):  # half a minute: pictures load slowly on a busy machine
         look = watch.look()
         labels = [label for article in look["articles"] for label in article["labels"]]
         if look["articles"][-1]["text"] == last and not any(label.startswith("Loading ") for label in labels):
