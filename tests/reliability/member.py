@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.http_client import send
 from tests.reliability.history import StoredMessage, stored_message
@@ -66,10 +67,23 @@ async def _find_partner(address: str, number: int) -> Member:
     answer = await send(address, "POST", "/api/user", [("Content-Type", "application/json")], b'{"name": "person %d"}' % number)
     assert answer.status == 201, answer.body
     cookie = f"sid={answer.cookies['sid'].value}"
-    url = f"{address.replace('http', 'ws', 1)}/api/match"
-    async with asyncio.timeout(MATCH_S), connect(url, additional_headers={"Cookie": cookie}, proxy=None) as socket:
+    async with asyncio.timeout(MATCH_S):
+        while True:
+            try:
+                channel_id, token = await _search(f"{address.replace('http', 'ws', 1)}/api/match", cookie)
+            except InvalidStatus as refusal:
+                if refusal.response.status_code != 503:
+                    raise
+            else:
+                return Member(address, int(answer.json()["id"]), channel_id, token)
+            await asyncio.sleep(0.2)
+
+
+async def _search(url: str, cookie: str) -> tuple[str, str]:
+    """Channel and token. Raises `InvalidStatus` where the search is refused."""
+    async with connect(url, additional_headers={"Cookie": cookie}, proxy=None) as socket:
         async for text in socket:
             frame = json.loads(text)
             if frame["access_token"]:
-                return Member(address, int(answer.json()["id"]), frame["channel_id"], frame["access_token"])
+                return frame["channel_id"], frame["access_token"]
     raise OSError("the match socket was closed without a result")
