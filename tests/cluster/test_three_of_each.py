@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PLAN = Plan(seconds=0, seed=5, pairs=6, rate=50, strikes=3, down_s=(8, 12), waits=1, most_late_s=15)
 SWEPT = replace(PLAN, quiet_s=75)
-"""A row whose write had no answer may appear when its node is back, with the older of two ids: by the next sweep everybody has it."""
+"""A row whose write had no answer may appear once its node is back, under the older of two ids; the next sweep brings it."""
 BACK_S = 5.0
 SETTLED_S = 5.0
 """From a broker's death until its leaders are elsewhere."""
