@@ -75,12 +75,16 @@ class Confirmations:
         self._open[ask.ask_id] = waiting
         self._posts.send(partner.node, ask)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await waiting
-        except TimeoutError:
-            self._given_up[ask.ask_id] = partner
-            if len(self._given_up) > _REMEMBERED:
-                self._given_up.popitem(last=False)
+            await asyncio.wait((waiting,), timeout=ANSWER_S)  # a time-out by cancelling would lose an answer that comes just then
+            if waiting.done():
+                return waiting.result()
+            self._give_up(partner, ask)
             return False
         finally:
             del self._open[ask.ask_id]
+
+    def _give_up(self, partner: Ticket, ask: Ask) -> None:
+        """Remember whom to release, should the answer come after all."""
+        self._given_up[ask.ask_id] = partner
+        if len(self._given_up) > _REMEMBERED:
+            self._given_up.popitem(last=False)
