@@ -49,7 +49,7 @@ class MatchNode:
         self._watch = watch
         self._clock = clock
         self._tasks = tasks
-        self._renewed_at_s = clock.boot_s()
+        self._heard_at_s = self._renewed_at_s = clock.boot_s()
         self._alive: frozenset[NodeId] = frozenset()
         self._transit_ms = 0.0
         self._loops = Loops()
@@ -74,6 +74,8 @@ class MatchNode:
         """Why people can't be paired at the moment, or None. They may wait all the same."""
         if self._clock.boot_s() - self._renewed_at_s > LEASE_S:
             return "the store of the queue does not answer"
+        if self._clock.boot_s() - self._heard_at_s > LEASE_S:
+            return "the mailbox does not deliver"
         return self.clock_trouble()
 
     def clock_trouble(self) -> str | None:
@@ -97,7 +99,7 @@ class MatchNode:
     def _receive(self, letter: Letter) -> None:
         age_ms = self._clock.wall_ms() - letter.sent_ms
         if letter.sender == self.id:
-            self._transit_ms = max(0.0, age_ms)
+            self._heard_at_s, self._transit_ms = self._clock.boot_s(), max(0.0, age_ms)
         else:
             self._watch.compare(letter.sender, letter.sent_ms, self._transit_ms)
         if self._watch.trustworthy() and not (isinstance(letter.post, Ask) and age_ms > ASK_MAX_AGE_MS):
